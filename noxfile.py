@@ -1,0 +1,50 @@
+"""Sessions of this project; `nox -l` lists them. `nox` alone: lint, typecheck, tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "src"))  # works with nothing but nox installed
+
+from rldk_trl.nox import trl_matrix  # noqa: E402
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+trl_matrix(tests=["tests/cell"])
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group in pyproject.toml."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+@nox.parametrize("pytest", [nox.param("pytest==7.4.*", id="pytest-7.4"), nox.param("pytest", id="pytest-newest")])
+def tests(session: nox.Session, pytest: str) -> None:
+    """Run the project's own tests, without TRL, on the oldest and the newest pytest; -- goes to pytest."""
+    session.install("--upgrade", ".", pytest, *group("test"))
+    session.run("pytest", "tests/unit", "tests/plugin", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the code with ruff: rules and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", "--diff")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types with mypy --strict."""
+    session.install("packaging", *group("typecheck"))
+    session.run("mypy", *session.posargs)

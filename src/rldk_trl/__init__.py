@@ -1,0 +1,29 @@
+"""Pytest plugin, pinned TRL releases, nox helper and command line of rldk-trl.
+
+As the plugin that ``-p rldk_trl`` and the entry point load, this module only names its parts: pytest imports
+those, so ``rldk_trl.nox`` and the command line work where pytest is not installed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rldk_trl.release import TRLRelease
+    from rldk_trl.setup import PPOSetup
+
+__all__ = ["PPOSetup", "TRLRelease"]
+
+pytest_plugins = ("rldk_trl.plugin", "rldk_trl.fixtures")
+
+
+def __getattr__(name: str) -> object:
+    if name == "TRLRelease":
+        from rldk_trl.release import TRLRelease
+
+        return TRLRelease
+    if name == "PPOSetup":
+        from rldk_trl.setup import PPOSetup
+
+        return PPOSetup
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

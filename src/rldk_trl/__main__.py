@@ -1,0 +1,7 @@
+"""``python -m rldk_trl``."""
+
+import sys
+
+from rldk_trl.cli import main
+
+sys.exit(main())

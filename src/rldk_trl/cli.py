@@ -1,0 +1,109 @@
+"""The command line ``python -m rldk_trl``: check, releases, constraints, lock, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rldk_trl.matrix.cells import Cell, all_cells, find_cell
+from rldk_trl.matrix.loader import checkout_root, load_matrix
+from rldk_trl.matrix.locking import read_lock, resolve, write_lock
+from rldk_trl.matrix.schema import PERIOD, MatrixError
+from rldk_trl.matrix.uv_tool import find_uv, uv_environment
+from rldk_trl.report import write_reports
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 after one line on standard error."""
+    options = _parser().parse_args(argv)
+    try:
+        options.run(options)
+    except MatrixError as error:
+        print(f"rldk_trl: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, e.g. `head`, has gone: nobody is left to tell
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rldk_trl", description="TRL releases and their PPO.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="what PPO the installed TRL, or any release, offers")
+    check.add_argument("version", nargs="?", help="a TRL version (default: the installed one)")
+    check.add_argument("--json", action="store_true", help="print the answer as JSON")
+    check.set_defaults(run=_check)
+
+    releases = commands.add_parser("releases", help="the releases of the matrix")
+    releases.set_defaults(run=_releases)
+
+    constraints = commands.add_parser("constraints", help="print a release's pins, for `pip install -c`")
+    constraints.add_argument("version", help="a TRL version of the matrix")
+    constraints.add_argument("--lane", default=PERIOD, help="which dependencies (default: %(default)s)")
+    constraints.set_defaults(run=_constraints)
+
+    lock = commands.add_parser("lock", help="resolve cells anew (asks the index; in a checkout)")
+    lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
+    lock.set_defaults(run=_lock)
+
+    report = commands.add_parser("report", help="write .matrix/report.json and report.md from the results here")
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    from rldk.integrations.trl import check_trl_compatibility
+
+    answer = check_trl_compatibility(options.version)
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(_check_lines(answer)))
+
+
+def _check_lines(answer: Mapping[str, Any]) -> list[str]:
+    ppo = f"{answer['ppo_api']} API, from {answer['ppo_module']}" if answer["ppo_available"] else "none"
+    lines = [
+        f"TRL:    {answer['version'] or 'not known'}{'' if answer['trl_available'] else ' (not installed)'}",
+        f"PPO:    {ppo}",
+        f"tested: {'yes, a row of the matrix passed' if answer['tested'] else 'no'}",
+    ]
+    lines += [f"warning: {text}" for text in answer["warnings"]]
+    return lines + [f"recommendation: {text}" for text in answer["recommendations"]]
+
+
+def _releases(_options: argparse.Namespace) -> None:
+    matrix = load_matrix()
+    rows = [("TRL", "date", "API", "lanes", "expected")]
+    lanes = ",".join(lane.name for lane in matrix.lanes)
+    for release in matrix.releases:
+        expected = ",".join(dict.fromkeys(release.expected(lane.name).status for lane in matrix.lanes))
+        rows.append((release.version, release.date.isoformat(), release.api, lanes, expected))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _constraints(options: argparse.Namespace) -> None:
+    name = options.version if options.lane == PERIOD else f"{options.version}-{options.lane}"
+    print(read_lock(find_cell(load_matrix(), name)), end="")
+
+
+def _lock(options: argparse.Namespace) -> None:
+    if not (checkout_root() / "matrix.toml").is_file():
+        raise MatrixError("lock: runs in a source checkout of rldk-trl only; use `constraints` to read a lock")
+    matrix = load_matrix()
+    cells: list[Cell] = [find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
+    uv, environment = find_uv(), uv_environment()
+    for cell in cells:
+        if cell.expectation.phase == "resolve":
+            print(f"{cell.id}: declared not to resolve, has no lock")
+            continue
+        print(f"{cell.id}: {write_lock(cell, resolve(cell, uv, environment)).name}", flush=True)
+
+
+def _report(_options: argparse.Namespace) -> None:
+    for path in write_reports(Path.cwd(), all_cells(load_matrix())):
+        print(path.relative_to(Path.cwd()))

@@ -1,0 +1,108 @@
+"""The cells of the matrix: one release in one lane each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from rldk_trl.matrix.schema import PERIOD, Expectation, Lane, Matrix, MatrixError, Release
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One release in one lane, with all that its lock depends on."""
+
+    matrix: Matrix
+    release: Release
+    lane: Lane
+
+    @property
+    def id(self) -> str:
+        """``0.23.0`` in the lane period, else ``0.23.0-today``."""
+        return self.release.version if self.lane.name == PERIOD else f"{self.release.version}-{self.lane.name}"
+
+    @property
+    def cutoff(self) -> date:
+        """Only dependencies uploaded until the end of this day (UTC) are resolved."""
+        return self.lane.cutoff or self.release.cutoff
+
+    @property
+    def expectation(self) -> Expectation:
+        """What is declared for this cell."""
+        return self.release.expected(self.lane.name)
+
+    @property
+    def tags(self) -> list[str]:
+        """Nox tags: smoke, the lane, and the API or ``no-ppo``."""
+        smoke = ["smoke"] if self.release.smoke and self.lane.name == PERIOD else []
+        return [*smoke, self.lane.name, "no-ppo" if self.release.api == "none" else self.release.api]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What is resolved together for this cell."""
+        return (
+            f"trl=={self.release.version}",
+            f"torch=={self.matrix.torch}",
+            *self.matrix.requires,
+            *self.release.requires,
+        )
+
+
+def all_cells(matrix: Matrix) -> list[Cell]:
+    """Every cell, by release and then by lane."""
+    return [Cell(matrix, release, lane) for release in matrix.releases for lane in matrix.lanes]
+
+
+def select_cells(cells: Iterable[Cell], *, releases: str | None = None, tags: Collection[str] = ()) -> list[Cell]:
+    """The cells whose release satisfies a PEP 440 specifier and that carry every one of the tags.
+
+    Raises:
+        MatrixError: the specifier does not parse, or no cell is left.
+    """
+    try:
+        wanted = SpecifierSet(releases or "")
+    except InvalidSpecifier:
+        raise MatrixError(f'releases={releases!r}: not a PEP 440 specifier; write such as ">=0.12,<1.13"') from None
+    chosen = [
+        cell
+        for cell in cells
+        if wanted.contains(cell.release.version, prereleases=True) and set(tags) <= set(cell.tags)
+    ]
+    if not chosen:
+        raise MatrixError(
+            f"releases={releases!r}, tags={list(tags)}: no cell is both; see `python -m rldk_trl releases`"
+        )
+    return chosen
+
+
+def find_cell(matrix: Matrix, cell_id: str) -> Cell:
+    """The cell with this id.
+
+    Raises:
+        MatrixError: there is none; the message names the nearest releases that are there.
+    """
+    cells = {cell.id: cell for cell in all_cells(matrix)}
+    if cell_id in cells:
+        return cells[cell_id]
+    raise MatrixError(
+        f"{matrix.path.name}: no cell {cell_id!r}; nearest: {', '.join(nearest_cells(matrix, cell_id))}"
+        " (all: `python -m rldk_trl releases`)"
+    )
+
+
+def nearest_cells(matrix: Matrix, cell_id: str) -> list[str]:
+    """Ids of the releases just below and just above a version, or of the newest if it is not a version."""
+    text = cell_id.partition("-")[0]
+    ordered = list(matrix.releases)
+    try:
+        version = Version(text)
+    except InvalidVersion:
+        return [ordered[-1].version]
+    below = [release.version for release in ordered if release.parsed < version][-1:]
+    above = [release.version for release in ordered if release.parsed > version][:1]
+    same = [cell.id for cell in all_cells(matrix) if cell.release.parsed == version]
+    return below + same + above

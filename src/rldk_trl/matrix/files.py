@@ -1,0 +1,46 @@
+"""Files that are written whole or not at all, and digests of files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that a reader, or a kill at any moment, never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def tree_digest(root: Path, places: Iterable[str]) -> str:
+    """SHA-256 over names and contents of files and whole folders, given relative to ``root``.
+
+    Compiled files and the locks of cells (one cell's lock is nothing to the others) are left out.
+
+    Raises:
+        FileNotFoundError: one of the places is not there.
+    """
+    sha = hashlib.sha256()
+    for place in sorted(set(places)):
+        start = root / place
+        if not start.exists():
+            raise FileNotFoundError(f"{place} is not in {root}")
+        files = [start] if start.is_file() else sorted(path for path in start.rglob("*") if path.is_file())
+        for file in files:
+            if file.suffix == ".pyc" or file.parent.name == "constraints":
+                continue
+            # Lengths keep one file's end from being read as the next one's beginning.
+            name, content = file.relative_to(root).as_posix().encode(), file.read_bytes()
+            sha.update(f"{len(name)} {len(content)} ".encode() + name + content)
+    return sha.hexdigest()

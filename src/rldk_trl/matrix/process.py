@@ -1,0 +1,105 @@
+"""Runs a program whose output is both shown and logged, and which never outlives its time limit."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+from types import FrameType
+from typing import IO, TextIO, cast
+
+_GRACE_S = 3.0
+
+
+def run_logged(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, timeout_s: float
+) -> tuple[int, str]:
+    """Run a command in a process group of its own; its output goes to our standard output and onto the log.
+
+    Returns:
+        The exit code (negative: the signal that ended it) and the output.
+
+    Raises:
+        TimeoutError: the limit was reached; the whole group has been killed.
+    """
+    with log.open("ab") as log_file, _terminate_raises():
+        log_file.write(f"$ {' '.join(command)}\n".encode())
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0 if os.name == "posix" else None,
+        )
+        assert process.stdout is not None
+        output: list[bytes] = []
+        reader = threading.Thread(
+            target=_copy, args=(cast("BufferedReader", process.stdout), log_file, output), daemon=True
+        )
+        reader.start()
+        try:
+            code = process.wait(timeout=max(timeout_s, 0.0))
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"not done after {timeout_s:.0f} s") from None
+        finally:
+            # Also after a good end: a worker left behind would hold the pipe, and the machine, for ever.
+            _kill_group(process)
+            reader.join(_GRACE_S)
+    return code, b"".join(output).decode("utf-8", "replace")
+
+
+def _copy(source: BufferedReader, log_file: IO[bytes], output: list[bytes]) -> None:
+    show: TextIO | None = sys.stdout
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while chunk := source.read1(65536):
+        output.append(chunk)
+        log_file.write(chunk)
+        log_file.flush()
+        # An output that is closed or knows fewer letters must not stop the reading: the program would hang.
+        try:
+            if show is not None:
+                encoding = show.encoding or "utf-8"
+                show.write(decoder.decode(chunk).encode(encoding, "backslashreplace").decode(encoding))
+                show.flush()
+        except (OSError, ValueError):
+            show = None
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if os.name != "posix":
+        process.kill()
+        process.wait()
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_GRACE_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextlib.contextmanager
+def _terminate_raises() -> Iterator[None]:
+    """Make SIGTERM an exception: `nox -j` ends its sessions with it, and our group is not in nox's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

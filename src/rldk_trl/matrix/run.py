@@ -1,0 +1,190 @@
+"""Runs one cell: installs its lock and the code under test, runs pytest once, writes the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.files import tree_digest
+from rldk_trl.matrix.junit import JUnitError, read_junit
+from rldk_trl.matrix.locking import CONSTRAINTS, ResolutionError, inputs_digest, lock_path, read_lock, resolve
+from rldk_trl.matrix.outcome import Observed, classify, one_line
+from rldk_trl.matrix.process import run_logged
+from rldk_trl.matrix.results import CellResult, ResultFiles, result_files, write_result
+from rldk_trl.matrix.schema import MatrixError, Phase
+from rldk_trl.matrix.uv_tool import uv_environment
+
+# A cell reaches no hub, no tracker and no accelerator. One thread, so that the same seed gives the same
+# figures whatever the machine and however many cells run beside it; tiny models gain nothing from more.
+CELL_ENV = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "WANDB_MODE": "disabled",
+    "CUDA_VISIBLE_DEVICES": "",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+_UV_CROSS = "\u00d7"  # the sign before each of uv's messages
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """What to run in a cell.
+
+    ``root``: the folder pytest runs in and ``.matrix`` lies in. ``python``: the interpreter of the cell's own
+    environment. ``own``: what installs rldk-trl; with it ``install``, more arguments to ``uv pip install``,
+    under the lock's constraints. ``sources``: files and folders under ``root`` that the result depends on.
+    ``base_env``: the whole environment to start from; ``env`` goes over it and over the usual variables.
+    """
+
+    cell: Cell
+    root: Path
+    python: Path
+    uv: str
+    tests: tuple[str, ...]
+    own: str
+    install: tuple[str, ...]
+    args: tuple[str, ...]
+    sources: tuple[str, ...]
+    base_env: Mapping[str, str]
+    env: Mapping[str, str]
+    timeout_s: float
+    constraints: Path = CONSTRAINTS
+
+
+def run_cell(job: CellJob) -> CellResult:
+    """Run a cell and write its result; a result of an earlier run is gone from the first moment on."""
+    start = time.monotonic()
+    files = result_files(job.root, job.cell.id)
+    files.remove()
+    files.log.parent.mkdir(parents=True, exist_ok=True)
+    digest = result_digest(job)
+    own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id}
+    env = {**job.base_env, **own_env, **job.env}
+    # The cell must import what is installed in it, nothing that the caller's shell adds.
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        env.pop(name, None)
+    seen = _observe(job, files, env, start + job.timeout_s)
+    verdict = classify(job.cell.expectation, seen)
+    result = CellResult(
+        cell=job.cell.id,
+        trl=job.cell.release.version,
+        lane=job.cell.lane.name,
+        status=verdict.status,
+        phase=verdict.phase,
+        reason=verdict.reason,
+        duration_s=round(time.monotonic() - start, 2),
+        packages=_installed(job, env),
+        **({"tests": seen.report.counts} if seen.report else {}),
+        digest=digest,
+        args=job.args,
+    )
+    write_result(job.root, result)
+    return result
+
+
+def result_digest(job: CellJob) -> str:
+    """SHA-256 of all that a result depends on.
+
+    Raises:
+        MatrixError: a source or test that was named is not there.
+    """
+    named = subprocess.run(
+        [str(job.python), "-c", "import platform; print(platform.python_version(), platform.platform())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tests = [test.partition("::")[0] for test in job.tests]
+    lock = lock_path(job.cell, job.constraints)
+    try:
+        sources = tree_digest(job.root, [*job.sources, *tests])
+        own = tree_digest(Path(__file__).resolve().parents[2], ["rldk_trl", "rldk/integrations/trl"])
+    except FileNotFoundError as error:
+        raise MatrixError(f"{job.cell.id}: {error}; mend `tests` or `sources` in noxfile.py") from None
+    parts = [
+        inputs_digest(job.cell),
+        lock.read_text(encoding="utf-8") if lock.exists() else "",
+        repr(job.cell.expectation),
+        sources,
+        own,
+        named.stdout.strip(),
+        repr((job.tests, job.install, job.args, sorted(job.env.items()))),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _observe(job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float) -> Observed:
+    cell = job.cell
+    phase: Phase = "resolve"
+    try:
+        if cell.expectation.phase == "resolve":
+            resolve(
+                cell, job.uv, uv_environment(job.base_env)
+            )  # there is no lock: that it cannot be made is the claim
+            return Observed("resolve")
+        read_lock(cell, job.constraints)
+        phase = "install"
+        lock = str(lock_path(cell, job.constraints))
+        pip = [job.uv, "pip"]
+        target = ["--python", str(job.python)]
+        # `sync` makes the environment exactly the lock, whatever was in it.
+        for command in (
+            [*pip, "sync", *target, lock],
+            [*pip, "install", *target, "--constraints", lock, job.own, *job.install],
+        ):
+            code, output = _run(job, files, env, command, deadline)
+            if code != 0:
+                return Observed("install", problem=_uv_problem(output))
+        phase = "test"
+        command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
+        code, _ = _run(job, files, env, command, deadline)
+    except TimeoutError:
+        return Observed(phase, timed_out=True, problem=f"not done within the cell's {job.timeout_s:.0f} s")
+    except MatrixError as error:
+        if isinstance(error, ResolutionError):
+            files.log.write_text(f"{error}\n", encoding="utf-8")
+        return Observed(phase, problem=str(error))
+    try:
+        return Observed("test", exit_code=code, report=read_junit(files.junit))
+    except JUnitError as error:
+        # With a code that pytest itself gives no report, the code says more than the missing file.
+        problem = None if code < 0 or code > 1 else str(error)
+        return Observed("test", problem=problem, exit_code=code)
+
+
+def _run(
+    job: CellJob, files: ResultFiles, env: Mapping[str, str], command: list[str], deadline: float
+) -> tuple[int, str]:
+    return run_logged(command, cwd=job.root, env=env, log=files.log, timeout_s=deadline - time.monotonic())
+
+
+def _uv_problem(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for index, line in enumerate(lines):
+        if line.startswith(("error:", _UV_CROSS)):
+            return one_line(" ".join(lines[index:]).removeprefix("error:").lstrip(f"{_UV_CROSS} "))
+    return one_line(lines[-1]) if lines else "uv failed and said nothing"
+
+
+def _installed(job: CellJob, env: Mapping[str, str]) -> dict[str, str]:
+    listed = subprocess.run(
+        [job.uv, "pip", "list", "--python", str(job.python), "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(env),
+    )
+    if listed.returncode != 0:
+        return {}
+    return {package["name"]: package["version"] for package in json.loads(listed.stdout)}

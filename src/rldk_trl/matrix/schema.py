@@ -1,0 +1,93 @@
+"""What ``matrix.toml`` says, as plain frozen data."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from packaging.version import Version
+
+Api = Literal["step", "train", "none"]
+Expect = Literal["pass", "no-ppo", "xfail"]
+Phase = Literal["resolve", "install", "import", "test"]
+Whose = Literal["trl", "dependency", "ours"]
+
+PERIOD = "period"
+# In these phases Python runs, so that a failure has an exception's class.
+LATE_PHASES = ("import", "test")
+
+
+class MatrixError(ValueError):
+    """One line: which file and row is wrong, how, and what to do."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a cell is declared to do; everything but ``status`` is given only where that is not a pass.
+
+    ``phase`` and ``exception`` are for ``xfail``: a cell that fails in any other way than declared has
+    failed. ``exception`` is a class name, in the phases resolve and install some words of uv's message
+    (without them a network that is down would pass for the declared failure).
+    """
+
+    status: Expect = "pass"
+    reason: str | None = None
+    phase: Phase | None = None
+    exception: str | None = None
+    whose: Whose | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A way to choose dependencies: as of one date, or (``cutoff`` None) as of each row's own cut-off."""
+
+    name: str
+    about: str
+    cutoff: datetime.date | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """One row: a TRL release."""
+
+    version: str
+    date: datetime.date
+    cutoff: datetime.date
+    api: Api
+    smoke: bool = False
+    requires: tuple[str, ...] = ()
+    expectation: Expectation = Expectation()
+    lane_expectations: dict[str, Expectation] = field(default_factory=dict)
+
+    @property
+    def parsed(self) -> Version:
+        """The version, to compare."""
+        return Version(self.version)
+
+    def expected(self, lane: str) -> Expectation:
+        """What is declared for this release in a lane."""
+        return self.lane_expectations.get(lane, self.expectation)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Packages that are the same in every cell: as of ``date`` whatever the cell's cut-off."""
+
+    date: datetime.date
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The whole of ``matrix.toml``, releases in ascending order."""
+
+    path: Path
+    python: str
+    torch: str
+    requires: tuple[str, ...]
+    fixed: Fixed
+    lanes: tuple[Lane, ...]
+    releases: tuple[Release, ...]

@@ -1,0 +1,170 @@
+"""Nox sessions that run tests against the pinned TRL releases, in this project and in any other.
+
+In a ``noxfile.py``::
+
+    from rldk_trl.nox import trl_matrix
+
+    trl_matrix(tests=["tests"], install=["-e", "."], releases=">=0.12,<1.13")
+
+declares ``trl_matrix(0.12.2)`` and so on, one session a cell, and ``trl_report``. Nothing here imports
+pytest.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+import json
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import nox
+
+from rldk_trl.matrix.cells import all_cells, select_cells
+from rldk_trl.matrix.loader import checkout_root, load_matrix
+from rldk_trl.matrix.outcome import DECLARED
+from rldk_trl.matrix.results import result_files
+from rldk_trl.matrix.run import CellJob, run_cell
+from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.matrix.uv_tool import find_uv
+from rldk_trl.report import write_reports
+
+DISTRIBUTION = "rldk-trl"
+DEFAULT_SOURCES = ("src", "pyproject.toml")
+TIMEOUT_S = 20 * 60.0
+TIMEOUT_VARIABLE = "RLDK_TRL_CELL_TIMEOUT"
+
+
+def trl_matrix(
+    *,
+    tests: Sequence[str] = ("tests",),
+    install: Sequence[str] = (),
+    releases: str | None = None,
+    tags: Collection[str] = (),
+    sources: Sequence[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> None:
+    """Declare the sessions ``trl_matrix`` (one for each cell) and ``trl_report``.
+
+    Each cell gets an environment of its own, its lock, rldk-trl, and ``install``; then pytest runs once, from
+    the folder of the noxfile. Results go to ``.matrix`` there.
+
+    Args:
+        tests: files and folders for pytest.
+        install: arguments to ``uv pip install``, e.g. ``["-e", ".", "peft"]``; the lock constrains them.
+        releases: a PEP 440 specifier, e.g. ``">=0.12,<1.13"``; default all.
+        tags: only cells with every one of these tags (smoke, period, step, train, no-ppo).
+        sources: files and folders a result depends on besides the tests, for its digest; default ``src`` and
+            ``pyproject.toml``, where they are there.
+        env: environment variables for the cells, over the usual ones (offline, no accelerator, one thread).
+        timeout_s: seconds a cell may take, installation included; the environment variable
+            ``RLDK_TRL_CELL_TIMEOUT`` overrides it.
+    """
+    try:
+        matrix = load_matrix()
+        cells = select_cells(all_cells(matrix), releases=releases, tags=tags)
+        limit = _limit(timeout_s)
+    except MatrixError as error:
+        raise SystemExit(f"rldk-trl: {error}") from None
+    by_id = {cell.id: cell for cell in cells}  # nox's own report wants parameters that are plain JSON
+
+    def run(session: nox.Session, cell: str) -> None:
+        """Run the tests on one pinned TRL release; what follows -- goes to pytest."""
+        try:
+            uv = find_uv()
+        except MatrixError as error:
+            session.error(str(error))
+        root = Path.cwd()
+        outer = {**os.environ, **session.env}
+        here = [place for place in DEFAULT_SOURCES if (root / place).exists()] if sources is None else sources
+        job = CellJob(
+            cell=by_id[cell],
+            root=root,
+            python=Path(session.bin).resolve() / "python",
+            uv=uv,
+            tests=tuple(tests),
+            own=own_requirement(),
+            install=tuple(install),
+            args=tuple(session.posargs),
+            sources=tuple(here),
+            base_env={name: value for name, value in outer.items() if value is not None},
+            env=env or {},
+            timeout_s=limit,
+        )
+        _run_and_judge(session, job)
+
+    def report(session: nox.Session) -> None:
+        """Write .matrix/report.json and .matrix/report.md from what the cells have shown."""
+        try:
+            for path in write_reports(Path.cwd(), cells):
+                session.log(f"wrote {path.relative_to(Path.cwd())}")
+        except MatrixError as error:
+            session.error(str(error))
+
+    _declare(
+        nox.parametrize("cell", [nox.param(cell.id, id=cell.id, tags=cell.tags) for cell in cells])(run),
+        name="trl_matrix",
+        python=matrix.python,
+        venv_backend="uv",
+        reuse_venv=False,
+        allow_parallel=True,
+    )
+    _declare(report, name="trl_report", venv_backend="none")
+
+
+def own_requirement() -> str:
+    """What installs the rldk-trl that is running now: its checkout, where it came from, or its release."""
+    if (checkout_root() / "matrix.toml").is_file():
+        return str(checkout_root())
+    distribution = importlib.metadata.distribution(DISTRIBUTION)
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    url = origin.get("url", "")
+    if "vcs_info" in origin:
+        vcs = origin["vcs_info"]
+        return f"{DISTRIBUTION} @ {vcs['vcs']}+{url}@{vcs['commit_id']}"
+    if url.startswith("file:"):
+        place = Path(url2pathname(urlparse(url).path))
+        if place.exists():
+            return str(place)
+    return f"{DISTRIBUTION}=={distribution.version}"
+
+
+def _declare(function: Callable[..., None], **options: Any) -> None:
+    # `allow_parallel` came with nox's `-j`; an older nox runs the cells one after the other.
+    known = inspect.signature(nox.session).parameters
+    nox.session(**{key: value for key, value in options.items() if key in known})(function)
+
+
+def _limit(timeout_s: float) -> float:
+    text = os.environ.get(TIMEOUT_VARIABLE)
+    try:
+        limit = timeout_s if text is None else float(text)
+    except ValueError:
+        limit = 0.0
+    if not 0 < limit < float("inf"):
+        raise MatrixError(f"{TIMEOUT_VARIABLE}={text}, timeout_s={timeout_s}: write a number of seconds above 0")
+    return limit
+
+
+def _run_and_judge(session: nox.Session, job: CellJob) -> None:
+    session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}: {' '.join(job.tests)}")
+    try:
+        result = run_cell(job)
+    except MatrixError as error:
+        session.error(str(error))
+    declared = DECLARED[job.cell.expectation.status]
+    said = f"{job.cell.id}: {result.status}" + (f" ({result.reason})" if result.reason else "")
+    if result.status != declared:
+        _fail(session, job, f"{said}; declared {declared}")
+    tests = result.tests
+    session.log(f"{said}; {tests.passed} passed, {tests.skipped} skipped in {result.duration_s:.0f} s")
+
+
+def _fail(session: nox.Session, job: CellJob, what: str) -> NoReturn:
+    log = result_files(job.root, job.cell.id).log.relative_to(job.root)
+    session.error(f'{what}; see {log}; again: nox -s "trl_matrix({job.cell.id})"')

@@ -1,0 +1,63 @@
+"""What runs in each cell of the matrix, on the release's own real classes; nothing here is stubbed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from rldk_trl.matrix.cells import find_cell
+from rldk_trl.matrix.loader import load_matrix
+from rldk_trl.matrix.schema import Release
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def row(trl_release: Any) -> Release:
+    """The row of the matrix that this cell runs; by hand, in any environment, the installed release's."""
+    cell = os.environ.get("RLDK_TRL_CELL", str(trl_release.version))
+    return find_cell(load_matrix(), cell).release
+
+
+@pytest.fixture(scope="session")
+def version(row: Release) -> Version:
+    """The release that the row names: the ground truth that probes are held against."""
+    return row.parsed
+
+
+class NetworkUsedError(OSError):
+    """Something asked for the network in a cell."""
+
+
+@pytest.fixture(autouse=True)
+def closed_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Refuse every connection and look-up, and fail the test even if the refusal was swallowed."""
+    asked: list[str] = []
+
+    def refuse(what: str) -> Any:
+        def refused(*args: Any, **_: Any) -> Any:
+            address = next((arg for arg in args if isinstance(arg, tuple | str | bytes)), args)
+            asked.append(f"{what}({address!r})")
+            raise NetworkUsedError(f"{what}({address!r}): nothing in a cell may use the network")
+
+        return refused
+
+    class ClosedSocket(socket.socket):
+        def connect(self, address: Any) -> Any:
+            return super().connect(address) if self.family == socket.AF_UNIX else refuse("connect")(address)
+
+        def connect_ex(self, address: Any) -> Any:
+            return super().connect_ex(address) if self.family == socket.AF_UNIX else refuse("connect")(address)
+
+    monkeypatch.setattr(socket, "socket", ClosedSocket)
+    monkeypatch.setattr(socket, "create_connection", refuse("create_connection"))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse("getaddrinfo"))
+    yield asked
+    if asked:
+        pytest.fail(f"the network was asked for: {'; '.join(asked)}", pytrace=False)

@@ -1,0 +1,99 @@
+"""`create_ppo_config` on the release's real PPOConfig."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.version import Version
+
+from rldk.integrations.trl import create_ppo_config
+
+pytestmark = [pytest.mark.trl_ppo, pytest.mark.usefixtures("make_ppo_setup")]
+
+OPTIONS = {
+    "learning_rate": 2e-4,
+    "num_ppo_epochs": 3,
+    "kl_coef": 0.07,
+    "cliprange": 0.11,
+    "cliprange_value": 0.12,
+    "vf_coef": 0.13,
+    "gamma": 0.98,
+    "lam": 0.9,
+    "per_device_train_batch_size": 2,
+    "gradient_accumulation_steps": 2,
+    "num_mini_batches": 2,
+    "total_episodes": 80,
+    "response_length": 9,
+    "temperature": 0.6,
+    "seed": 5,
+}
+
+
+def test_every_option_arrives(row, version, tmp_path):
+    config = create_ppo_config(tmp_path, **OPTIONS)
+    expected = dict(OPTIONS)
+    if row.api == "step":
+        expected |= {
+            "ppo_epochs": 3,
+            "init_kl_coef": 0.07,
+            "adap_kl_ctrl": False,
+            "batch_size": 8,
+            "steps": 80,
+        }
+        expected |= {"mini_batch_size": 2, "log_with": None}
+        for name in (
+            "num_ppo_epochs",
+            "kl_coef",
+            "per_device_train_batch_size",
+            "num_mini_batches",
+            "total_episodes",
+        ):
+            del expected[name]
+    else:
+        expected |= {"num_sample_generations": 0, "report_to": [], "use_cpu": True, "bf16": False}
+    assert {name: getattr(config, name) for name in expected} == expected
+    assert str(config.output_dir) == str(tmp_path)
+
+
+def test_it_is_the_releases_own_class():
+    from rldk.integrations.trl.generations import installed_generation
+
+    assert type(create_ppo_config()) is installed_generation().config
+
+
+def test_no_options_is_safe_without_an_accelerator(row):
+    config = create_ppo_config()
+    assert config.output_dir == "trainer_output"
+    if row.api == "train":
+        assert config.bf16 is False
+        assert config.use_cpu is True
+
+
+def test_a_misspelt_option_is_named_with_its_neighbour():
+    with pytest.raises(TypeError, match=r"cannot honour 'lerning_rate': did you mean 'learning_rate'\?$"):
+        create_ppo_config(lerning_rate=1.0)
+
+
+def test_the_kl_estimator_boundary(version):
+    if version >= Version("0.17.0"):
+        assert create_ppo_config(kl_estimator="k3").kl_estimator == "k3"
+    else:
+        with pytest.raises(TypeError, match=r"cannot honour 'kl_estimator': TRL 0.17.0-1.12.0 can"):
+            create_ppo_config(kl_estimator="k3")
+
+
+@pytest.mark.trl_ppo("step")
+def test_what_the_step_api_cannot_do_is_refused():
+    with pytest.raises(TypeError, match=r"cannot honour 'missing_eos_penalty': TRL 0.12.0-1.12.0 can"):
+        create_ppo_config(missing_eos_penalty=1.0)
+    with pytest.raises(TypeError, match="cannot honour 'save_strategy'"):
+        create_ppo_config(save_strategy="steps")
+    assert create_ppo_config(save_strategy="no", bf16=False, report_to="none") is not None
+    assert create_ppo_config(target=5).target == 5
+    with pytest.raises(TypeError, match="'init_kl_coef' is given twice"):
+        create_ppo_config(kl_coef=0.1, init_kl_coef=0.2)
+
+
+@pytest.mark.trl_ppo("train")
+def test_step_api_names_are_refused_with_the_releases_that_have_them():
+    with pytest.raises(TypeError, match=r"cannot honour 'init_kl_coef': TRL 0.2.0-0.11.4 can"):
+        create_ppo_config(init_kl_coef=0.2)

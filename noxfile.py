@@ -36,6 +36,13 @@ def tests(session: nox.Session, pytest: str) -> None:
 
 
 @nox.session
+def matrix_update(session: nox.Session) -> None:
+    """Ask the index for new TRL releases; add, resolve and run them, and leave a diff to review."""
+    session.install("packaging", "pip", *group("test"))
+    session.run("python", "-m", "rldk_trl", "update", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the code with ruff: rules and format."""
     session.install(*group("lint"))
@@ -48,3 +55,17 @@ def typecheck(session: nox.Session) -> None:
     """Check the types with mypy --strict."""
     session.install("packaging", *group("typecheck"))
     session.run("mypy", *session.posargs)
+
+
+@nox.session
+def trl_contract(session: nox.Session) -> None:
+    """Read every TRL release's wheel, installing none; write the data and the docs made from it; -- --offline."""
+    session.install("packaging", "pip", "pytest")
+    session.run("python", "-m", "rldk_trl", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Try the report page in headless Chromium; -- --screenshots docs/images takes pictures of the results here."""
+    session.install("packaging", *group("page"))
+    session.run("pytest", "tests/page", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})

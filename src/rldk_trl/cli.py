@@ -1,8 +1,9 @@
-"""The command line ``python -m rldk_trl``: check, releases, constraints, lock, report."""
+"""The command line ``python -m rldk_trl``: check, releases, constraints, lock, update, nightly, report."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from rldk_trl.matrix.loader import checkout_root, load_matrix
 from rldk_trl.matrix.locking import read_lock, resolve, write_lock
 from rldk_trl.matrix.schema import PERIOD, MatrixError
 from rldk_trl.matrix.uv_tool import find_uv, uv_environment
-from rldk_trl.report import write_reports
+from rldk_trl.report.commands import add_commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,8 +52,26 @@ def _parser() -> argparse.ArgumentParser:
     lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
     lock.set_defaults(run=_lock)
 
-    report = commands.add_parser("report", help="write .matrix/report.json and report.md from the results here")
-    report.set_defaults(run=_report)
+    update = commands.add_parser(
+        "update", help="add rows, locks and results of new releases (in a checkout, with nox)"
+    )
+    update.add_argument("--no-run", action="store_true", help="only rows and locks; they stay pending")
+    update.add_argument("--jobs", default="1", metavar="N", help="cells at a time (default: %(default)s)")
+    update.set_defaults(run=_update)
+
+    nightly = commands.add_parser("nightly", help="what to do about the issue on TRL's main branch, as JSON")
+    nightly.add_argument("--junit", type=Path, required=True, help="the JUnit XML of the run")
+    nightly.add_argument("--exit-code", type=int, required=True, help="pytest's exit code")
+    nightly.add_argument("--issue", type=Path, help="the open issue as `gh issue view --json body,comments` gives it")
+    nightly.add_argument("--link", default="", help="where the run can be looked at")
+    nightly.set_defaults(run=_nightly)
+
+    add_commands(commands)
+
+    contract = commands.add_parser("contract", help="read all TRL wheels; write data and docs (in a checkout)")
+    contract.add_argument("--docs", action="store_true", help="only make the docs anew from the data; asks nobody")
+    contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
+    contract.set_defaults(run=_contract)
     return parser
 
 
@@ -76,11 +95,10 @@ def _check_lines(answer: Mapping[str, Any]) -> list[str]:
 
 def _releases(_options: argparse.Namespace) -> None:
     matrix = load_matrix()
-    rows = [("TRL", "date", "API", "lanes", "expected")]
-    lanes = ",".join(lane.name for lane in matrix.lanes)
+    rows = [("TRL", "date", "API", *(lane.name for lane in matrix.lanes))]
     for release in matrix.releases:
-        expected = ",".join(dict.fromkeys(release.expected(lane.name).status for lane in matrix.lanes))
-        rows.append((release.version, release.date.isoformat(), release.api, lanes, expected))
+        expected = (release.expected(lane.name).status for lane in matrix.lanes)
+        rows.append((release.version, release.date.isoformat(), release.api, *expected))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
@@ -91,9 +109,13 @@ def _constraints(options: argparse.Namespace) -> None:
     print(read_lock(find_cell(load_matrix(), name)), end="")
 
 
-def _lock(options: argparse.Namespace) -> None:
+def _require_checkout(command: str) -> None:
     if not (checkout_root() / "matrix.toml").is_file():
-        raise MatrixError("lock: runs in a source checkout of rldk-trl only; use `constraints` to read a lock")
+        raise MatrixError(f"{command}: runs in a source checkout of rldk-trl only; use `constraints` to read a lock")
+
+
+def _lock(options: argparse.Namespace) -> None:
+    _require_checkout("lock")
     matrix = load_matrix()
     cells: list[Cell] = [find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
     uv, environment = find_uv(), uv_environment()
@@ -104,6 +126,22 @@ def _lock(options: argparse.Namespace) -> None:
         print(f"{cell.id}: {write_lock(cell, resolve(cell, uv, environment)).name}", flush=True)
 
 
-def _report(_options: argparse.Namespace) -> None:
-    for path in write_reports(Path.cwd(), all_cells(load_matrix())):
-        print(path.relative_to(Path.cwd()))
+def _update(options: argparse.Namespace) -> None:
+    from rldk_trl.matrix.update import PackageIndex, update_matrix
+
+    _require_checkout("update")
+    update_matrix(checkout_root(), PackageIndex(), None if options.no_run else options.jobs)
+
+
+def _nightly(options: argparse.Namespace) -> None:
+    from rldk_trl.nightly import decide, read_issue, read_run
+
+    action = decide(read_run(options.junit, options.exit_code), read_issue(options.issue), options.link)
+    print(json.dumps(dataclasses.asdict(action), indent=2))
+
+
+def _contract(options: argparse.Namespace) -> None:
+    from rldk_trl.contract.session import write_contract, write_made
+
+    for path in write_made() if options.docs else write_contract(offline=options.offline):
+        print(path.relative_to(checkout_root()))

@@ -48,7 +48,7 @@ def _trl(found: Installed, /, *specifiers: str, reason: str | None = None) -> _O
     _check_reason(reason)
     if found.release is not None and satisfies(found.release.version, wanted):
         return None
-    needed = " ".join(["TRL", str(wanted)]).rstrip()
+    needed = f"TRL {','.join(specifiers)}".rstrip()  # in the test's own order, which a set does not keep
     have = "TRL is not installed" if found.release is None else f"TRL {found.release.version} is installed"
     return _explained(reason, f"needs {needed}; {have}")
 

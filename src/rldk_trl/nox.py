@@ -32,6 +32,7 @@ from rldk_trl.matrix.run import CellJob, run_cell
 from rldk_trl.matrix.schema import MatrixError
 from rldk_trl.matrix.uv_tool import find_uv
 from rldk_trl.report import write_reports
+from rldk_trl.report.options import report_options
 
 DISTRIBUTION = "rldk-trl"
 DEFAULT_SOURCES = ("src", "pyproject.toml")
@@ -99,9 +100,12 @@ def trl_matrix(
         _run_and_judge(session, job)
 
     def report(session: nox.Session) -> None:
-        """Write .matrix/report.json and .matrix/report.md from what the cells have shown."""
+        """Write .matrix/report.html, .md and .json from what the cells have shown; -- --compare OTHER."""
         try:
-            for path in write_reports(Path.cwd(), cells):
+            # A choice of releases or tags is a choice of what runs.
+            listed = [] if releases or tags else matrix.listed
+            other = report_options(session.posargs).compare
+            for path in write_reports(Path.cwd(), cells, listed=listed, compare=other):
                 session.log(f"wrote {path.relative_to(Path.cwd())}")
         except MatrixError as error:
             session.error(str(error))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rldk_trl.import_check import IMPORT_FAILED, asked_for, import_failure
 from rldk_trl.markers import HELP, Decision, decide
 from rldk_trl.options import SETTINGS, add_options, read_settings
 from rldk_trl.release import header
@@ -30,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """One line: TRL, its PPO, transformers, torch."""
     return header(config.stash[SETTINGS].installed)
+
+
+def pytest_sessionstart() -> None:
+    """In a cell of the matrix, end the run where TRL's PPO cannot be imported: its tests would only skip."""
+    if asked_for():
+        failure = import_failure()
+        if failure is not None:
+            pytest.exit(failure, returncode=IMPORT_FAILED)
 
 
 @pytest.hookimpl(trylast=True)  # after hooks that add marks

@@ -29,17 +29,22 @@ OPTIONS = {
 
 
 def test_every_option_arrives(row, version, tmp_path):
-    config = create_ppo_config(tmp_path, **OPTIONS)
-    expected = dict(OPTIONS)
+    options = dict(OPTIONS)
+    if version < Version("0.4.1"):
+        with pytest.raises(TypeError, match=r"cannot honour 'gradient_accumulation_steps': TRL 0\.4\.1-1\.12\.0 can"):
+            create_ppo_config(tmp_path, **options)
+        options |= {"gradient_accumulation_steps": 1, "num_mini_batches": 4}
+    config = create_ppo_config(tmp_path, **options)
+    expected = dict(options)
     if row.api == "step":
-        expected |= {
-            "ppo_epochs": 3,
-            "init_kl_coef": 0.07,
-            "adap_kl_ctrl": False,
-            "batch_size": 8,
-            "steps": 80,
-        }
-        expected |= {"mini_batch_size": 2, "log_with": None}
+        expected |= {"ppo_epochs": 3, "init_kl_coef": 0.07, "adap_kl_ctrl": False, "batch_size": 8, "steps": 80}
+        if version < Version("0.4.1"):
+            del expected["gradient_accumulation_steps"]
+        if version < Version("0.3.0"):
+            del expected["seed"]
+            assert config.seed == 5, "kept for create_ppo_trainer, which seeds by it"
+        expected |= {"mini_batch_size": 2} if version >= Version("0.3.0") else {"forward_batch_size": 1}
+        expected |= {"log_with": None}
         for name in (
             "num_ppo_epochs",
             "kl_coef",

@@ -165,9 +165,8 @@ def test_the_wrapper_generates_with_its_generation_config(wrapper, tokenizer):
     from transformers import GenerationConfig
 
     ids = torch.tensor([tokenizer("the cat")["input_ids"]])
-    config = GenerationConfig(
-        max_length=ids.shape[1] + 5, min_length=ids.shape[1] + 5, pad_token_id=tokenizer.pad_token_id
-    )
+    # Not max_length: transformers 5.0-5.2 add the prompt's length to that of a model's own config.
+    config = GenerationConfig(max_new_tokens=5, min_new_tokens=5, pad_token_id=tokenizer.pad_token_id)
     fix_generation_config(wrapper, tokenizer, config)
     assert wrapper.generate(input_ids=ids).shape == (1, ids.shape[1] + 5)
 

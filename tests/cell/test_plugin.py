@@ -15,13 +15,6 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "trl", "datasets")
 
 
-def pytest_in(folder: Path, *arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *python, "-m", "pytest", "-p", "rldk_trl", "-p", "no:cacheprovider", *arguments]
-    # Other packages' plugins break `-W error` by themselves: anyio's of April 2026 with pytest 9.2.
-    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300)
-
-
 @pytest.fixture
 def downstream(tmp_path):
     """The ten lines that the documentation shows, in a folder that has nothing to do with this project."""
@@ -31,20 +24,34 @@ def downstream(tmp_path):
     return tmp_path
 
 
-def test_a_downstream_file_passes_or_skips_with_the_reason(downstream, row, version):
-    result = pytest_in(downstream, "-rs", "--strict-markers", "-W", "error")
-    assert f"rldk-trl: TRL {row.version} (" in result.stdout
-    if version not in SpecifierSet(">=0.7,<1.13"):
-        assert "1 skipped" in result.stdout, result.stdout
-        reason = f"this project trains with PPO (needs TRL >=0.7,<1.13; TRL {row.version} is installed"
-        assert reason in result.stdout, result.stdout
+def test_a_downstream_file_passes_or_skips_with_the_reason(downstream, row, version, monkeypatch, capsys):
+    # In this process: importing torch, transformers and trl once more would double the cell's time.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # other packages' plugins break `-W error`
+    monkeypatch.chdir(downstream)
+    strict = ["--strict-markers", "-W", "error", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    code = pytest.main(["-p", "rldk_trl", "-p", "no:cacheprovider", "-rs", *strict])
+    out = capsys.readouterr().out
+    assert f"rldk-trl: TRL {row.version} (" in out
+    if version in SpecifierSet(">=0.7,<1.13"):
+        assert "1 passed" in out, out
     else:
-        assert "1 passed" in result.stdout, result.stdout + result.stderr
-    assert result.returncode == 0
+        assert "1 skipped" in out, out
+        reason = f"this project trains with PPO (needs TRL >=0.7,<1.13; TRL {row.version} is installed"
+        assert reason in out
+    assert code == pytest.ExitCode.OK
 
 
 def test_nothing_heavy_is_imported_to_collect(downstream):
-    result = pytest_in(downstream, "--collect-only", "-q", "--capture=no", python=("-X", "importtime"))
+    arguments = ["-p", "rldk_trl", "-p", "no:cacheprovider", "--collect-only", "-q", "--capture=no"]
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pytest", *arguments],
+        cwd=downstream,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert result.returncode == 0, result.stdout
     assert "1 test collected" in result.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines() if "|" in line}

@@ -117,7 +117,9 @@ def test_the_dataset(ppo_setup):
 
 
 def test_a_batch_counts_mini_batches_until_0_17(make_ppo_setup, version):
-    setup = make_ppo_setup(num_mini_batches=2, per_device_train_batch_size=2, gradient_accumulation_steps=2)
+    accumulation = {"gradient_accumulation_steps": 2} if version >= Version("0.4.1") else {}
+    device_batch = 2 if accumulation else 4
+    setup = make_ppo_setup(num_mini_batches=2, per_device_train_batch_size=device_batch, **accumulation)
     found = issues(setup, train_dataset=setup.train_dataset.select(range(7)))
     if version < Version("0.17"):
         assert "less than one batch of 8" in found

@@ -22,20 +22,31 @@ def error_line(capsys) -> str:
 def test_releases(capsys):
     assert cli.main(["releases"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["TRL", "date", "API", "lanes", "expected"]
+    assert header.split() == ["TRL", "date", "API", "period", "today"]
     assert [row.split()[0] for row in rows] == [release.version for release in load_matrix().releases]
-    assert ["1.16.0", "2026-10-15", "none", "period", "no-ppo"] in [row.split() for row in rows]
+    words = [row.split() for row in rows]
+    assert ["1.16.0", "2026-10-15", "none", "no-ppo", "no-ppo"] in words
+    assert ["0.1.0", "2022-05-15", "none", "listed", "listed"] in words
+    assert ["0.7.11", "2024-02-16", "step", "pass", "xfail"] in words
 
 
-def test_constraints(capsys):
-    assert cli.main(["constraints", "0.23.0"]) == 0
-    assert "\ntrl==0.23.0\n" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("argv", "transformers"),
+    [(["0.23.0"], "4.56.2"), (["0.23.0", "--lane", "period"], "4.56.2"), (["0.23.0", "--lane", "today"], "5.23.0")],
+)
+def test_constraints(capsys, argv, transformers):
+    assert cli.main(["constraints", *argv]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"trl==0.23.0", f"transformers=={transformers}"} <= set(lines)
+    assert all(line.startswith("#") or line.count("==") == 1 for line in lines)
 
 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["constraints", "0.24.0"], "no cell '0.24.0'; nearest: 0.23.0, 0.26.2"),
+        (["constraints", "0.24.9"], "no cell '0.24.9'; nearest: 0.24.0, 0.25.0"),
+        (["constraints", "0.1.0"], "0.1.0 is only listed, nothing is run of it: older than PPOTrainer"),
+        (["constraints", "0.1.9"], "no cell '0.1.9'; nearest: 0.2.0"),
         (["constraints", "0.23.0", "--lane", "nolane"], "no cell '0.23.0-nolane'"),
         (["constraints", "x"], "no cell 'x'; nearest: "),
     ],
@@ -45,16 +56,22 @@ def test_unknown_release(capsys, argv, said):
     assert said in error_line(capsys)
 
 
-def test_lock_outside_a_checkout(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("command", ["lock"])
+def test_commands_of_a_checkout(capsys, monkeypatch, tmp_path, command):
     monkeypatch.setattr(cli, "checkout_root", lambda: tmp_path)
-    assert cli.main(["lock"]) == 2
-    assert "source checkout" in error_line(capsys)
+    assert cli.main([command]) == 2
+    assert f"{command}: runs in a source checkout" in error_line(capsys)
 
 
 def test_report_is_written_where_one_stands(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["report"]) == 0
-    assert capsys.readouterr().out.splitlines() == [".matrix/report.json", ".matrix/report.md"]
+    assert capsys.readouterr().out.splitlines() == [
+        ".matrix/report.json",
+        ".matrix/report.md",
+        ".matrix/badge.svg",
+        ".matrix/report.html",
+    ]
     assert len(json.loads((tmp_path / ".matrix" / "report.json").read_text())["cells"]) == len(
         all_cells(load_matrix())
     )

@@ -115,6 +115,16 @@ def test_cutoffs_are_absolute_utc(cell):
     assert "torch=2026-11-01T23:59:59Z" in command
 
 
+def test_nothing_in_the_lane_today_is_older_than_its_date():
+    command = compile_command("uv", find_cell(load_matrix(), "0.23.0-today"))
+    assert command[command.index("--exclude-newer") + 1] == "2026-11-20T23:59:59Z"
+    assert "--exclude-newer-package" not in command
+    setuptools = {
+        read_pins(read_lock(cell))["setuptools"] for cell in all_cells(load_matrix()) if cell.lane.name == "today"
+    }
+    assert len(setuptools) == 1  # what a plain install gives, with no row's bound
+
+
 @pytest.mark.parametrize(
     ("environ", "added"),
     [

@@ -15,6 +15,7 @@ PASS = Expectation()
 NO_PPO = Expectation("no-ppo", reason="deleted in 1.13.0")
 IMPORT = Failure("t.a", "ImportError", "ImportError: no name x")
 WRAPPED = Failure("t.c", "RuntimeError", "RuntimeError: Failed to import trl.y because of ...")
+NO_IMPORT = Observed("import", problem="AttributeError: no x")
 ASSERT = Failure("t.b", "AssertionError", "assert 1 == 2")
 
 
@@ -75,6 +76,20 @@ def ran(*failures: Failure, code: int | None = None, passed: int = 1, **counts: 
             xfail("install", "x"),
             Observed("install", timed_out=True),
             Verdict("timeout", "install", "the time limit was reached"),
+        ),
+        # TRL that cannot be imported: the plugin ended pytest at its start
+        (PASS, NO_IMPORT, Verdict("fail", "import", "AttributeError: no x")),
+        (NO_PPO, NO_IMPORT, Verdict("fail", "import", "AttributeError: no x")),
+        (xfail("import", "AttributeError"), NO_IMPORT, Verdict("xfail", "import", "known")),
+        (
+            xfail("import", "Attribute"),
+            NO_IMPORT,
+            Verdict("fail", "import", "declared to fail in phase import with Attribute, but: AttributeError: no x"),
+        ),
+        (
+            xfail("test", "AttributeError"),
+            NO_IMPORT,
+            Verdict("fail", "import", "declared to fail in phase test with AttributeError, but: AttributeError: no x"),
         ),
         # declared failures
         (xfail("import", "ImportError"), ran(IMPORT), Verdict("xfail", "import", "known")),

@@ -25,7 +25,10 @@ about = "as they stood"
 TODAY = '[lanes.today]\nabout = "now"\ncutoff = 2026-11-20\n'
 ROW = '[[release]]\nversion = "0.23.0"\ndate = 2025-09-10\ncutoff = 2025-09-20\napi = "train"\n'
 NO_PPO_ROW = ROW.replace("train", "none") + 'expect = "no-ppo"\nreason = "deleted"\n'
-XFAIL = 'expect = "xfail"\nphase = "import"\nexception = "ImportError"\nreason = "r"\nwhose = "trl"\n'
+XFAIL = 'expect = "xfail"\nphase = "import"\nexception = "ImportError"\nreason = "r"\nwhose = "trl"\ninstead = "i"\n'
+LISTED_ROW = (
+    ROW.replace("train", "none").replace("cutoff = 2025-09-20\n", "") + 'expect = "listed"\nreason = "older"\n'
+)
 
 
 def load(tmp_path: Path, text: str):
@@ -61,7 +64,24 @@ def test_second_lane_has_own_ids_cutoff_and_expectation(tmp_path):
     )
     assert (today.id, today.tags) == ("0.23.0-today", ["today", "train"])
     assert today.cutoff == datetime.date(2026, 11, 20)
-    assert today.expectation == Expectation("xfail", "r", "import", "ImportError", "trl")
+    assert today.expectation == Expectation("xfail", "r", "import", "ImportError", "trl", instead="i")
+
+
+def test_extra_requirements_are_of_the_period_and_a_release_newer_than_the_lane_has_its_own_date(tmp_path):
+    row = ROW + 'requires = ["numpy<2"]\n'
+    newer = ROW.replace("0.23.0", "2.0.0").replace("2025-09-20", "2026-12-20")
+    cells = {cell.id: cell for cell in all_cells(load(tmp_path, TOP + TODAY + row + newer))}
+    assert "numpy<2" in cells["0.23.0"].requirements
+    assert "numpy<2" not in cells["0.23.0-today"].requirements
+    assert cells["2.0.0-today"].cutoff == datetime.date(2026, 12, 20)
+
+
+def test_listed_row_has_no_cell(tmp_path):
+    matrix = load(tmp_path, TOP + TODAY + LISTED_ROW + ROW.replace("0.23.0", "1.0.0"))
+    assert [cell.id for cell in all_cells(matrix)] == ["1.0.0", "1.0.0-today"]
+    assert [release.version for release in matrix.listed] == ["0.23.0"]
+    with pytest.raises(MatrixError, match=r"0\.23\.0 is only listed, nothing is run of it: older"):
+        find_cell(matrix, "0.23.0")
 
 
 @pytest.mark.parametrize(
@@ -108,14 +128,25 @@ def test_second_lane_has_own_ids_cutoff_and_expectation(tmp_path):
         (TOP + ROW + 'reason = "r"', "`reason` and `link` explain what is not a pass"),
         (TOP + NO_PPO_ROW.replace('reason = "deleted"', ""), "`reason` is missing"),
         (TOP + NO_PPO_ROW.replace("deleted", " "), "`reason` is empty"),
-        (TOP + NO_PPO_ROW + 'phase = "test"', '`phase`, `exception` and `whose` belong to expect = "xfail"'),
+        (TOP + NO_PPO_ROW + 'phase = "test"', '`whose` and `instead` belong to expect = "xfail"; take them out'),
+        (TOP + NO_PPO_ROW + 'instead = "x"', '`whose` and `instead` belong to expect = "xfail"; take them out'),
         (TOP + NO_PPO_ROW + 'link = "#7020"', "`link` is '#7020'; write an https:// address"),
         (TOP + ROW + XFAIL.replace('phase = "import"\n', ""), "`phase` is missing"),
         (TOP + ROW + XFAIL.replace('exception = "ImportError"\n', ""), "`exception` is missing"),
         (TOP + ROW + XFAIL.replace('whose = "trl"\n', ""), "`whose` is missing"),
+        (TOP + ROW + XFAIL.replace('instead = "i"\n', ""), "`instead` is missing"),
         (TOP + ROW + XFAIL.replace('"import"', '"build"'), "`phase` is 'build'"),
         (TOP + ROW + XFAIL.replace('"trl"', '"nobody"'), "`whose` is 'nobody'"),
         (TOP + ROW + XFAIL.replace("ImportError", "no module x"), "write a class name"),
+        (TOP + LISTED_ROW.replace('"none"', '"train"'), "`expect` is \"listed\" but `api` is 'train'"),
+        (TOP + LISTED_ROW.replace('reason = "older"\n', ""), "`reason` is missing"),
+        (TOP + LISTED_ROW + "cutoff = 2025-09-20", "nothing is run of a listed row"),
+        (TOP + LISTED_ROW + "smoke = true", "nothing is run of a listed row"),
+        (TOP + TODAY + LISTED_ROW + "[release.today]\n" + XFAIL, "nothing is run of a listed row"),
+        (
+            TOP + TODAY + NO_PPO_ROW + '[release.today]\nexpect = "listed"\nreason = "r"\n',
+            '`expect` is "listed", which is said of a whole row',
+        ),
         (TOP + ROW + "[release.today]\n" + XFAIL, "unknown key `today`"),
         (TOP + TODAY + ROW + "[release.today]\nfoo = 1\n", "release 0.23.0, lane today: unknown key `foo`"),
         ("schema = ", "not valid TOML"),

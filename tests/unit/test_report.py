@@ -50,7 +50,7 @@ def test_files(tmp_path, cells):
     reason = "a | b\n<script>`x`"
     write_result(tmp_path, dataclasses.replace(RESULT, status="fail", reason=reason))
     paths = write_reports(tmp_path, cells)
-    assert [path.name for path in paths] == ["report.json", "report.md"]
+    assert [path.name for path in paths] == ["report.json", "report.md", "badge.svg", "report.html"]
     rows = {row["cell"]: row for row in json.loads(paths[0].read_text())["cells"]}
     assert rows["0.23.0"]["reason"] == reason
     assert rows["0.23.0"]["as_declared"] is False

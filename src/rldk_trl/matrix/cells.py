@@ -27,8 +27,11 @@ class Cell:
 
     @property
     def cutoff(self) -> date:
-        """Only dependencies uploaded until the end of this day (UTC) are resolved."""
-        return self.lane.cutoff or self.release.cutoff
+        """Only what was uploaded until the end of this day (UTC) is resolved.
+
+        The lane's own date, but for a release that came after it.
+        """
+        return max(self.lane.cutoff or self.release.cutoff, self.release.cutoff)
 
     @property
     def expectation(self) -> Expectation:
@@ -48,13 +51,14 @@ class Cell:
             f"trl=={self.release.version}",
             f"torch=={self.matrix.torch}",
             *self.matrix.requires,
-            *self.release.requires,
+            # In any other lane what a plain install gives is the question.
+            *(self.release.requires if self.lane.name == PERIOD else ()),
         )
 
 
 def all_cells(matrix: Matrix) -> list[Cell]:
-    """Every cell, by release and then by lane."""
-    return [Cell(matrix, release, lane) for release in matrix.releases for lane in matrix.lanes]
+    """Every cell, by release and then by lane; a release that is only listed has none."""
+    return [Cell(matrix, release, lane) for release in matrix.releases if not release.listed for lane in matrix.lanes]
 
 
 def select_cells(cells: Iterable[Cell], *, releases: str | None = None, tags: Collection[str] = ()) -> list[Cell]:
@@ -88,6 +92,9 @@ def find_cell(matrix: Matrix, cell_id: str) -> Cell:
     cells = {cell.id: cell for cell in all_cells(matrix)}
     if cell_id in cells:
         return cells[cell_id]
+    listed = {release.version: release.expectation.reason for release in matrix.listed}
+    if cell_id in listed:
+        raise MatrixError(f"{matrix.path.name}: {cell_id} is only listed, nothing is run of it: {listed[cell_id]}")
     raise MatrixError(
         f"{matrix.path.name}: no cell {cell_id!r}; nearest: {', '.join(nearest_cells(matrix, cell_id))}"
         " (all: `python -m rldk_trl releases`)"
@@ -97,7 +104,7 @@ def find_cell(matrix: Matrix, cell_id: str) -> Cell:
 def nearest_cells(matrix: Matrix, cell_id: str) -> list[str]:
     """Ids of the releases just below and just above a version, or of the newest if it is not a version."""
     text = cell_id.partition("-")[0]
-    ordered = list(matrix.releases)
+    ordered = [release for release in matrix.releases if not release.listed]
     try:
         version = Version(text)
     except InvalidVersion:

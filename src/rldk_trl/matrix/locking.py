@@ -74,8 +74,9 @@ def compile_command(uv: str, cell: Cell) -> list[str]:
     fixed = cell.matrix.fixed
     command = [uv, "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
     command += ["--python-version", cell.matrix.python, "--exclude-newer", f"{cell.cutoff}T23:59:59Z"]
-    for name in fixed.packages:
-        command += ["--exclude-newer-package", f"{name}={fixed.date}T23:59:59Z"]
+    if cell.cutoff < fixed.date:
+        for name in fixed.packages:
+            command += ["--exclude-newer-package", f"{name}={fixed.date}T23:59:59Z"]
     return command
 
 

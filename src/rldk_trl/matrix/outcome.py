@@ -1,7 +1,7 @@
 """From what was seen in a cell, and what was declared, to its status. Pure functions.
 
 ``fail``: something ran and failed, or failed otherwise than declared. ``error``: nothing was measured (no
-lock, no environment, no test passed, pytest broke).
+lock, no environment, no test passed, pytest broke). A TRL whose PPO cannot be imported fails in the phase import.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _TESTS_FAILED, _INTERRUPTED, _NO_TESTS = 1, 2, 5
 class Observed:
     """How a cell ended.
 
-    ``phase`` is the one it ended in; ``problem`` says why it did not get through that phase, if so.
+    ``phase`` is the one it ended in; ``problem`` says why it did not get through that phase, if so; in the phase
+    import as ``Class: message``.
     ``exit_code`` and ``report`` are pytest's, where it ran.
     """
 
@@ -70,6 +71,8 @@ def one_line(text: str) -> str:
 
 
 def _matches(expected: Expectation, seen: Observed) -> bool:
+    if seen.phase == "import":
+        return str(seen.problem).partition(":")[0] == expected.exception
     if seen.report is None:
         return " ".join(str(expected.exception).split()) in " ".join(str(seen.problem).split())
     return {failure.exception for failure in seen.report.failures} == {expected.exception}
@@ -80,7 +83,8 @@ def _judge(seen: Observed) -> Verdict:
     if seen.timed_out:
         return Verdict("timeout", seen.phase, one_line(seen.problem or "the time limit was reached"))
     if seen.problem is not None:
-        return Verdict("error", seen.phase, one_line(seen.problem))
+        # A TRL that is installed and cannot be imported has been measured.
+        return Verdict("fail" if seen.phase == "import" else "error", seen.phase, one_line(seen.problem))
     if seen.phase != "test":
         return Verdict("pass")  # that phase was all there was to do, and it went through
     broken = _broken(seen.exit_code, seen.report)

@@ -22,7 +22,8 @@ class CellResult:
 
     ``duration_s``: seconds for everything, installation included. ``packages``: name to version as installed.
     ``args``: what was given to pytest after ``--``; a run with such is not the whole cell. ``digest``:
-    SHA-256 of all that the result depends on.
+    SHA-256 of all that the result depends on. ``finished``: when the run ended, ISO 8601 in UTC; empty where an
+    older rldk-trl has written the result.
     """
 
     cell: str
@@ -36,6 +37,7 @@ class CellResult:
     tests: TestCounts = field(default_factory=TestCounts)
     digest: str = ""
     args: tuple[str, ...] = ()
+    finished: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,16 @@ def read_result(root: Path, cell_id: str) -> CellResult | None:
     Raises:
         MatrixError: the file is there but is no result.
     """
-    path = result_files(root, cell_id).json
+    return read_result_file(result_files(root, cell_id).json)
+
+
+def read_result_file(path: Path) -> CellResult | None:
+    """The result in a file that is named for its cell, or None where there is none.
+
+    Raises:
+        MatrixError: the file is there but is no result.
+    """
+    cell_id = path.name.removesuffix(".json")
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content["tests"] = TestCounts(**content["tests"])

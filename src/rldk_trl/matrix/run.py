@@ -8,8 +8,10 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from rldk_trl.import_check import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
 from rldk_trl.matrix.cells import Cell
 from rldk_trl.matrix.files import tree_digest
 from rldk_trl.matrix.junit import JUnitError, read_junit
@@ -69,7 +71,7 @@ def run_cell(job: CellJob) -> CellResult:
     files.remove()
     files.log.parent.mkdir(parents=True, exist_ok=True)
     digest = result_digest(job)
-    own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id}
+    own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1"}
     env = {**job.base_env, **own_env, **job.env}
     # The cell must import what is installed in it, nothing that the caller's shell adds.
     for name in ("PYTHONPATH", "PYTHONHOME"):
@@ -88,6 +90,7 @@ def run_cell(job: CellJob) -> CellResult:
         **({"tests": seen.report.counts} if seen.report else {}),
         digest=digest,
         args=job.args,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_result(job.root, result)
     return result
@@ -148,15 +151,23 @@ def _observe(job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline:
                 return Observed("install", problem=_uv_problem(output))
         phase = "test"
         command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
-        code, _ = _run(job, files, env, command, deadline)
+        code, output = _run(job, files, env, command, deadline)
     except TimeoutError:
         return Observed(phase, timed_out=True, problem=f"not done within the cell's {job.timeout_s:.0f} s")
     except MatrixError as error:
         if isinstance(error, ResolutionError):
             files.log.write_text(f"{error}\n", encoding="utf-8")
         return Observed(phase, problem=str(error))
+    return _tested(code, output, files.junit)
+
+
+def _tested(code: int, output: str, junit: Path) -> Observed:
+    """What pytest's end says."""
+    failure = read_import_failure(output) if code == IMPORT_FAILED else None
+    if failure is not None:
+        return Observed("import", problem=failure)
     try:
-        return Observed("test", exit_code=code, report=read_junit(files.junit))
+        return Observed("test", exit_code=code, report=read_junit(junit))
     except JUnitError as error:
         # With a code that pytest itself gives no report, the code says more than the missing file.
         problem = None if code < 0 or code > 1 else str(error)

@@ -10,7 +10,7 @@ from typing import Literal
 from packaging.version import Version
 
 Api = Literal["step", "train", "none"]
-Expect = Literal["pass", "no-ppo", "xfail"]
+Expect = Literal["pass", "no-ppo", "xfail", "listed"]
 Phase = Literal["resolve", "install", "import", "test"]
 Whose = Literal["trl", "dependency", "ours"]
 
@@ -29,7 +29,8 @@ class Expectation:
 
     ``phase`` and ``exception`` are for ``xfail``: a cell that fails in any other way than declared has
     failed. ``exception`` is a class name, in the phases resolve and install some words of uv's message
-    (without them a network that is down would pass for the declared failure).
+    (without them a network that is down would pass for the declared failure). ``instead``: what to do about it.
+    ``listed``: a row that nothing is run of.
     """
 
     status: Expect = "pass"
@@ -38,6 +39,7 @@ class Expectation:
     exception: str | None = None
     whose: Whose | None = None
     link: str | None = None
+    instead: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Release:
-    """One row: a TRL release."""
+    """One row: a TRL release. ``requires`` is for the lane period, where it mends what the release left open."""
 
     version: str
     date: datetime.date
@@ -61,6 +63,11 @@ class Release:
     requires: tuple[str, ...] = ()
     expectation: Expectation = Expectation()
     lane_expectations: dict[str, Expectation] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> bool:
+        """Whether nothing is run of it."""
+        return self.expectation.status == "listed"
 
     @property
     def parsed(self) -> Version:
@@ -74,7 +81,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Packages that are the same in every cell: as of ``date`` whatever the cell's cut-off."""
+    """Packages that are resolved as of ``date`` in every cell whose own cut-off is older."""
 
     date: datetime.date
     packages: tuple[str, ...]
@@ -91,3 +98,8 @@ class Matrix:
     fixed: Fixed
     lanes: tuple[Lane, ...]
     releases: tuple[Release, ...]
+
+    @property
+    def listed(self) -> list[Release]:
+        """The releases that nothing is run of."""
+        return [release for release in self.releases if release.listed]

@@ -28,12 +28,20 @@ def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
 
 
 def check_config(setup: CheckedSetup) -> Iterator[Finding]:
-    """The config is the installed release's own class."""
+    """The config is the installed release's own class, and its batches are right for this padding."""
     if setup.config is not None and not isinstance(setup.config, setup.generation.config):
         yield (
             "issue",
             f"config must be PPOConfig of {setup.generation.module}, got {type(setup.config).__name__}: "
             f"make it with create_ppo_config",
+        )
+        return
+    # Before 0.3.0 the forward pass had no attention mask, and a config no mini_batch_size.
+    batch = getattr(setup.config, "forward_batch_size", None)
+    if not setup.is_train and not hasattr(setup.config, "mini_batch_size") and batch not in (None, 1):
+        yield (
+            "warning",
+            f"forward_batch_size is {batch}, and {setup.trl} pads a batch without a mask: set it to 1",
         )
 
 

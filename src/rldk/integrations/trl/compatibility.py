@@ -93,7 +93,7 @@ _ADVICE: tuple[_Advice, ...] = (
 )
 
 
-def check_trl_compatibility(version: str | None = None) -> dict[str, Any]:
+def check_trl_compatibility(version: str | Version | None = None) -> dict[str, Any]:
     """Say what PPO code meets on a TRL release. Nothing is imported; no input raises.
 
     Args:
@@ -122,7 +122,7 @@ def check_trl_compatibility(version: str | None = None) -> dict[str, Any]:
         answer["recommendations"].append(f"{INSTALL_HINT} (TRL {PPO_RELEASES} have PPO)")
         return answer
     try:
-        described = installed if version is None else Version(version)
+        described = installed if version is None else version if isinstance(version, Version) else Version(version)
     except (InvalidVersion, TypeError):
         answer["version"] = str(version)
         answer["warnings"].append(f"{version!r} is no version by PEP 440, so nothing is known of it")

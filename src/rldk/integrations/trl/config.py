@@ -128,8 +128,11 @@ def _step_batch(known: frozenset[str], options: dict[str, Any]) -> dict[str, Any
     micro = given.get("per_device_train_batch_size", _DEFAULT_DEVICE_BATCH_SIZE)
     accumulation = given.get("gradient_accumulation_steps", 1)
     batch: dict[str, Any] = {"batch_size": micro * accumulation * given.get("num_mini_batches", 1)}
-    # Before 0.3.0 the only smaller batch was the forward pass's.
-    batch["mini_batch_size" if "mini_batch_size" in known else "forward_batch_size"] = micro
+    if "mini_batch_size" in known:
+        batch["mini_batch_size"] = micro
+    else:
+        # Before 0.3.0 each sample is a minibatch, and more than one a forward pass is wrong with left padding.
+        batch["forward_batch_size"] = 1
     if accumulation != 1 or "gradient_accumulation_steps" in known:
         batch["gradient_accumulation_steps"] = accumulation
     return batch

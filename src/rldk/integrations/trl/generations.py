@@ -6,12 +6,14 @@ what its constructor calls each part (``config``/``args``, ``policy``/``model``,
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import dataclasses
 import importlib
 import inspect
+import types
 from collections.abc import Mapping
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 from packaging.version import Version
@@ -56,12 +58,22 @@ class Generation:
         """The options that this release's ``PPOConfig`` can be constructed with."""
         return frozenset(field.name for field in dataclasses.fields(self.config) if field.init)
 
+    @property
+    def shortest_response(self) -> int:
+        """How many tokens a response must have: TRL 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
+        return 2 if "Responses are too short" in inspect.getsource(self.trainer) else 1
+
+    @property
+    def generates_batches(self) -> bool:
+        """Whether the step API's ``generate`` takes a list of prompts: since 0.4.2; before, it takes one."""
+        return hasattr(self.trainer, "_generate_batched")
+
     def arguments(self, parts: Mapping[str, Any]) -> dict[str, Any]:
         """Rename ``parts`` to this constructor's parameters, leaving out what it does not take."""
         return {self.names[part]: value for part, value in parts.items() if part in self.names}
 
 
-def import_or_explain(module: str) -> ModuleType:
+def import_or_explain(module: str) -> types.ModuleType:
     """Import a library that belongs to the user.
 
     Raises:
@@ -129,6 +141,7 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
                 f"reinstall it with the dependencies it was released with",
                 name=module_name,
             ) from error
+    _give_core_its_mapping()
     parameters = tuple(inspect.signature(trainer.__init__).parameters)[1:]
     names = {}
     for part, candidates in _PARTS.items():
@@ -147,7 +160,15 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
     )
 
 
-def _value_head_class(module: ModuleType) -> type[Any]:
+def _give_core_its_mapping() -> None:
+    """TRL 0.2.x flattens its config with ``collections.Mapping``, which Python 3.10 took away."""
+    core = import_or_explain("trl").__dict__.get("core")
+    if core is not None and getattr(core, "collections", None) is collections:
+        # Only its own name for the module changes, not the module.
+        core.collections = types.SimpleNamespace(**{**vars(collections), "Mapping": collections.abc.Mapping})
+
+
+def _value_head_class(module: types.ModuleType) -> type[Any]:
     # The value heads joined the trainer in trl.experimental.ppo in 0.27.0 and left `trl` in 0.29.0.
     home = module if hasattr(module, "AutoModelForCausalLMWithValueHead") else import_or_explain("trl")
     found: type[Any] = home.AutoModelForCausalLMWithValueHead

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rldk.integrations.trl.generations import import_or_explain
+from rldk.integrations.trl.generations import import_or_explain, installed_generation
 from rldk.integrations.trl.quiet import third_party_warnings
 from rldk.integrations.trl.reward import score_responses
 
@@ -144,8 +144,9 @@ def _without_padding(trainer: Any, query: Any) -> Any:
 
 
 def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
-    config, tokenizer = trainer.config, trainer.tokenizer
+    config, tokenizer, generation = trainer.config, trainer.tokenizer, installed_generation()
     kwargs = {
+        **({"min_new_tokens": generation.shortest_response} if generation.shortest_response > 1 else {}),
         "max_new_tokens": getattr(config, "response_length", _RESPONSE_LENGTH),
         "temperature": getattr(config, "temperature", _TEMPERATURE),
         "top_k": 0,
@@ -156,7 +157,7 @@ def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> li
         **overrides,
     }
     queries = [query.to(trainer.accelerator.device) for query in queries]
-    if hasattr(trainer, "_generate_batched"):  # since 0.4.2; before, generate() takes one prompt
+    if generation.generates_batches:
         size = getattr(config, "local_rollout_forward_batch_size", _ROLLOUT_BATCH_SIZE)
         responses: list[Any] = trainer.generate(queries, batch_size=size, return_prompt=False, **kwargs)
         return responses

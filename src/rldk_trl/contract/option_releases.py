@@ -1,0 +1,40 @@
+"""The library's ``option_releases.json``: which releases' ``PPOConfig`` carries an option."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rldk.integrations.trl import options
+from rldk_trl.contract.data import Contract
+
+OPTIONS_FILE = Path(options.__file__).parent / "option_releases.json"
+
+
+def option_releases(contract: Contract) -> dict[str, str]:
+    """Option -> releases, as ``0.2.0-0.11.4`` or ``0.2.0-0.7.3, 0.12.0``, among the releases that have PPO.
+
+    An option of transformers' ``TrainingArguments`` that `options.TRAINING_ARGUMENTS` names is one of every release
+    with the train API, whether TRL writes it anew or not.
+    """
+    ppo = [release for release in contract.releases if release.facts.get("ppo")]
+    names = {name.rpartition(" ")[2] for name in contract.names("config PPOConfig ")} | options.TRAINING_ARGUMENTS
+    table = {}
+    for name in sorted(names):
+        has = [
+            f"config PPOConfig {name}" in release.facts
+            or (name in options.TRAINING_ARGUMENTS and str(release.facts["ppo"]).startswith("train "))
+            for release in ppo
+        ]
+        starts = [i for i, now in enumerate(has) if now and (i == 0 or not has[i - 1])]
+        ends = [i for i, now in enumerate(has) if now and (i + 1 == len(has) or not has[i + 1])]
+        table[name] = ", ".join(
+            ppo[a].version if a == b else f"{ppo[a].version}-{ppo[b].version}"
+            for a, b in zip(starts, ends, strict=True)
+        )
+    return table
+
+
+def dump(contract: Contract) -> str:
+    """The file's text."""
+    return json.dumps(option_releases(contract), indent=2) + "\n"

@@ -1,0 +1,103 @@
+"""One TOML table read strictly: every key is taken by name and kind, and what is left over is refused."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, TypeVar
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from rldk_trl.matrix.schema import MatrixError
+
+_TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number", list: "a list", dict: "a table"}
+
+T = TypeVar("T")
+
+
+class Table:
+    """One TOML table being read: every key must be taken before ``finish``."""
+
+    def __init__(self, content: object, where: str) -> None:
+        if not isinstance(content, dict):
+            raise MatrixError(f"{where}: is {content!r}; write a table")
+        self._left: dict[str, Any] = dict(content)
+        self._known: list[str] = []
+        self.where = where
+
+    def error(self, what: str) -> MatrixError:
+        """An error that says where."""
+        return MatrixError(f"{self.where}: {what}")
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there and not yet taken."""
+        return key in self._left
+
+    def optional(self, key: str, kind: type[T]) -> T | None:
+        """Take a key's value, of exactly this kind; None where the key is not there."""
+        self._known.append(key)
+        if key not in self._left:
+            return None
+        value = self._left.pop(key)
+        # `type is`: in Python a datetime is a date and a bool is an int, in TOML they are not.
+        if type(value) is not kind:
+            wanted = _TYPE_NAMES.get(kind, "a date such as 2025-09-10, without quotes")
+            raise self.error(f"`{key}` is {value!r}; write {wanted}")
+        if kind is str and not str(value).strip():
+            raise self.error(f"`{key}` is empty; fill it in or leave the key out")
+        return value
+
+    def required(self, key: str, kind: type[T]) -> T:
+        """Take the value of a key that must be there."""
+        value = self.optional(key, kind)
+        if value is None:
+            raise self.error(f"`{key}` is missing; add it")
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str | None:
+        """Take a string that must be one of the choices."""
+        value = self.optional(key, str)
+        if value is None:
+            return default
+        if value not in choices:
+            raise self.error(f"`{key}` is {value!r}; write one of {', '.join(map(repr, choices))}")
+        return value
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Take a list of strings; empty where the key is not there."""
+        values = self.optional(key, list) or []
+        for value in values:
+            if not isinstance(value, str) or not value.strip():
+                raise self.error(f"`{key}` holds {value!r}; write strings only")
+        return tuple(values)
+
+    def requirements(self, key: str, reserved: tuple[str, ...]) -> tuple[str, ...]:
+        """Take a list of PEP 508 requirements, none of them of a reserved name."""
+        values = self.strings(key)
+        for value in values:
+            try:
+                name = canonicalize_name(Requirement(value).name)
+            except InvalidRequirement:
+                raise self.error(f'`{key}` holds {value!r}; write a requirement such as "numpy<2"') from None
+            if name in reserved:
+                raise self.error(f"`{key}` holds {value!r}; {name} is pinned elsewhere, take it out")
+        return values
+
+    def version(self, key: str) -> str:
+        """Take a PEP 440 version in its normal form."""
+        text = self.required(key, str)
+        try:
+            canonical = str(Version(text))
+        except InvalidVersion:
+            raise self.error(f'`{key}` is {text!r}; write a PEP 440 version such as "0.23.0"') from None
+        if canonical != text:
+            raise self.error(f"`{key}` is {text!r}; write it as {canonical!r}")
+        return text
+
+    def finish(self) -> None:
+        """Refuse the keys that nobody has taken."""
+        for key in self._left:
+            near = difflib.get_close_matches(key, self._known, n=1)
+            todo = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(self._known)}"
+            raise self.error(f"unknown key `{key}`; {todo}")

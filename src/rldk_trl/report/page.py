@@ -1,0 +1,218 @@
+"""The report as one HTML page that needs nothing else: no network, no scripts, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rldk.integrations.trl import check_trl_compatibility
+from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.results import result_files
+from rldk_trl.matrix.schema import MatrixError, Release
+from rldk_trl.report.compare import Changes
+from rldk_trl.report.logs import LINES_DECLARED, LINES_OTHERWISE, LogEnd, log_end
+from rldk_trl.report.rows import NOT_RUN, ReportRow, trained
+
+TEMPLATES = Path(__file__).with_name("templates")
+# Of all logs that are shown at length, together: keeps the page below the size of a photograph.
+_LOG_CHARACTERS = 400_000
+_LONGEST_LOG, _SHORTEST_LOG = 30_000, 3_000
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a status is shown: never by its colour alone."""
+
+    key: str
+    symbol: str
+    word: str
+    meaning: str
+
+
+# In the order of the filter and of sorting: what needs a look comes first.
+SIGNS = {
+    "fail": Sign("fail", "\u2717", "fail", "failed otherwise than declared"),
+    "error": Sign("error", "!", "error", "could not be measured"),
+    "timeout": Sign("timeout", "\u25f7", "timeout", "not done within the time limit"),
+    "xpass": Sign("xpass", "\u25b2", "xpass", "passed, though declared to fail"),
+    "xfail": Sign("xfail", "\u25b3", "xfail", "fails, as declared"),
+    "pass": Sign("pass", "\u2713", "pass", "PPO trains"),
+    "no-ppo": Sign("no-ppo", "\u25cb", "no PPO", "the release has no PPO, and says so well"),
+    NOT_RUN: Sign("not-run", "\u00b7", "not run", "no result yet"),
+    "listed": Sign("listed", "\u2013", "listed", "nothing is run of it"),
+}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A kind of PPO API; a run of releases of one kind is a band of the page."""
+
+    key: str
+    word: str
+    title: str
+
+
+GENERATIONS = {
+    "listed": Generation("listed", "listed", "Older than PPOTrainer"),
+    "step": Generation("step", "step", "Step API"),
+    "train": Generation("train", "train", "Train API, in trl"),
+    "experimental": Generation("experimental", "train, experimental", "Train API, in trl.experimental.ppo"),
+    "none": Generation("none", "no PPO", "No PPO"),
+}
+
+
+@dataclass(frozen=True)
+class CellView:
+    """One cell of the page."""
+
+    row: ReportRow
+    sign: Sign
+    log: LogEnd | None
+    log_name: str
+    known: tuple[str, ...]
+    """What else is worth knowing of this release."""
+    advice: str | None
+
+
+@dataclass(frozen=True)
+class ReleaseView:
+    """One line of the page's table; ``cells`` by lane, none for a release that is only listed."""
+
+    version: str
+    date: str
+    number: int
+    generation: Generation
+    cells: dict[str, CellView]
+    reason: str | None = None
+    link: str | None = None
+
+
+def render_page(
+    root: Path,
+    cells: Sequence[Cell],
+    rows: Sequence[ReportRow],
+    listed: Iterable[Release],
+    changes: Changes | None = None,
+) -> str:
+    """The page.
+
+    Raises:
+        MatrixError: Jinja, which comes with the extra ``nox``, is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise MatrixError(
+            "report.html: not written, it needs jinja2, which is not installed; pip install 'rldk-trl[nox]'"
+        ) from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return environment.get_template("report.html.j2").render(
+        **page_content(root, cells, rows, listed),
+        changes=changes,
+        style=_own(style),
+        script=_own(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def page_content(
+    root: Path, cells: Sequence[Cell], rows: Sequence[ReportRow], listed: Iterable[Release]
+) -> dict[str, Any]:
+    """All that the template shows."""
+    releases = _releases(root, cells, rows, listed)
+    views = [view for release in releases for view in release.cells.values()]
+    lanes = {cell.lane.name: cell.lane.about for cell in cells}
+    counts = Counter(row.status for row in rows)
+    return {
+        "bands": [(one, list(group)) for one, group in groupby(releases, lambda release: release.generation)],
+        "lanes": lanes,
+        "generations": [one for one in GENERATIONS.values() if any(r.generation == one for r in releases)],
+        "counts": [(sign, counts[status]) for status, sign in SIGNS.items() if counts[status]],
+        "attention": [view for view in views if view.row.ran and not view.row.as_declared],
+        "trained": trained(rows),
+        "total": len(rows),
+        "good": sum(row.as_declared for row in rows),
+        "ran": sum(row.ran for row in rows),
+        "finished": max((row.finished for row in rows), default=""),
+        "torch": sorted({row.torch for row in rows if row.torch}),
+        "order": list(SIGNS),
+        "listed_sign": SIGNS["listed"],
+    }
+
+
+def _releases(
+    root: Path, cells: Sequence[Cell], rows: Sequence[ReportRow], listed: Iterable[Release]
+) -> list[ReleaseView]:
+    by_id = {row.cell: row for row in rows}
+    otherwise = sum(row.ran and not row.as_declared for row in rows)
+    longest = min(_LONGEST_LOG, max(_SHORTEST_LOG, _LOG_CHARACTERS // max(otherwise, 1)))
+    views: dict[str, dict[str, CellView]] = {}
+    known = {cell.release.version: cell.release for cell in cells} | {release.version: release for release in listed}
+    for cell in cells:
+        view = _cell(root, by_id[cell.id], longest)
+        views.setdefault(cell.release.version, {})[cell.lane.name] = view
+    ordered = sorted(known.values(), key=lambda release: release.parsed)
+    return [
+        ReleaseView(
+            version=release.version,
+            date=release.date.isoformat(),
+            number=number,
+            generation=generation(release),
+            cells=views.get(release.version, {}),
+            reason=release.expectation.reason,
+            link=release.expectation.link,
+        )
+        for number, release in enumerate(ordered)
+    ]
+
+
+def generation(release: Release) -> Generation:
+    """Which API a release has, as its row says; in which module, as the library says."""
+    if release.listed:
+        return GENERATIONS["listed"]
+    if release.api != "train":
+        return GENERATIONS[release.api]
+    module = check_trl_compatibility(release.version)["ppo_module"]
+    return GENERATIONS["train" if module == "trl" else "experimental"]
+
+
+def _cell(root: Path, row: ReportRow, longest: int) -> CellView:
+    lines = LINES_DECLARED if row.as_declared else LINES_OTHERWISE
+    files = result_files(root, row.cell)
+    answer = check_trl_compatibility(row.trl)
+    # That nothing has run it is the page's own to say.
+    known = answer["warnings"] if answer["tested"] else ()
+    advice = row.instead or (None if answer["ppo_available"] else "; ".join(answer["recommendations"]))
+    return CellView(
+        row=row,
+        sign=SIGNS[row.status],
+        log=log_end(files.log, lines=lines, characters=longest),
+        log_name=files.log.relative_to(root).as_posix(),
+        known=tuple(known),
+        advice=advice or None,
+    )
+
+
+def _own(text: str) -> Any:
+    """A file of ours, to stand in the page as it is."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

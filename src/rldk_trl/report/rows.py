@@ -1,0 +1,110 @@
+"""One row of the report for each declared cell, run or not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.junit import TestCounts
+from rldk_trl.matrix.outcome import DECLARED
+from rldk_trl.matrix.results import CellResult, read_result
+from rldk_trl.matrix.schema import PERIOD
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """One declared cell, run or not; ``as_declared`` only where it ran, whole, and did what was declared.
+
+    ``instead``, ``link`` and ``whose`` are the row's own words in ``matrix.toml``; all else is as measured.
+    """
+
+    cell: str
+    trl: str
+    lane: str
+    api: str
+    transformers: str | None
+    torch: str | None
+    status: str
+    expected: str
+    as_declared: bool
+    duration_s: float | None
+    reason: str | None
+    args: tuple[str, ...] = ()
+    phase: str | None = None
+    whose: str | None = None
+    instead: str | None = None
+    link: str | None = None
+    tests: TestCounts | None = None
+    finished: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is a result."""
+        return self.status != NOT_RUN
+
+    @property
+    def part(self) -> str | None:
+        """What says that only a part of the cell's tests was run, or None."""
+        return f"run in part: {' '.join(self.args)}" if self.args else None
+
+
+def report_rows(root: Path, cells: Iterable[Cell]) -> list[ReportRow]:
+    """One row for each cell.
+
+    Raises:
+        MatrixError: a result file cannot be read.
+    """
+    return [report_row(cell, read_result(root, cell.id)) for cell in cells]
+
+
+def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
+    """The row of a cell with this result, or of one that has not run."""
+    declared = cell.expectation
+    row = ReportRow(
+        cell=cell.id,
+        trl=cell.release.version,
+        lane=cell.lane.name,
+        api=cell.release.api,
+        transformers=None,
+        torch=None,
+        status=NOT_RUN,
+        expected=DECLARED[declared.status],
+        as_declared=False,
+        duration_s=None,
+        reason=declared.reason,
+        whose=declared.whose,
+        instead=declared.instead,
+        link=declared.link,
+    )
+    if result is None:
+        return row
+    return dataclasses.replace(
+        row,
+        transformers=result.packages.get("transformers"),
+        torch=result.packages.get("torch"),
+        status=result.status,
+        as_declared=result.status == row.expected and not result.args,
+        duration_s=result.duration_s,
+        reason=result.reason,
+        args=result.args,
+        phase=result.phase,
+        tests=result.tests,
+        finished=result.finished,
+        packages=result.packages,
+    )
+
+
+def trained(rows: Sequence[ReportRow]) -> tuple[int, int]:
+    """On how many releases PPO was seen to train, of how many that have it.
+
+    What counts is the lane period; where no row is of it, each row.
+    """
+    lane = PERIOD if any(row.lane == PERIOD for row in rows) else None
+    wanted = [row for row in rows if row.api != "none" and lane in (row.lane, None)]
+    return sum(row.status == "pass" and row.as_declared for row in wanted), len(wanted)

@@ -1,0 +1,66 @@
+"""Writes the reports beside the results."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.files import write_whole
+from rldk_trl.matrix.schema import MatrixError, Release
+from rldk_trl.report.badge import render_badge
+from rldk_trl.report.compare import find_changes
+from rldk_trl.report.markdown import render_markdown
+from rldk_trl.report.page import render_page
+from rldk_trl.report.rows import report_rows
+
+FOLDER = Path(".matrix")
+
+
+def write_reports(
+    root: Path, cells: Iterable[Cell], *, listed: Sequence[Release] = (), compare: Path | None = None
+) -> list[Path]:
+    """Write ``.matrix/report.json``, ``report.md``, ``badge.svg`` and ``report.html`` under ``root``.
+
+    Args:
+        root: the folder that holds ``.matrix``.
+        cells: what was to be run.
+        listed: releases to name although nothing is run of them.
+        compare: another run, to say what changed since: its results, or its ``report.json``.
+
+    Returns:
+        The paths.
+
+    Raises:
+        MatrixError: a result file, or ``compare``, cannot be read; a report cannot be written; or (after the
+            other three are written) the templates' library is not installed.
+    """
+    cells = list(cells)
+    rows = report_rows(root, cells)
+    changes = find_changes(compare, cells, rows) if compare else None
+    content = {
+        "schema": 1,
+        "cells": [dataclasses.asdict(row) for row in rows],
+        "listed": [
+            {"trl": release.version, "reason": release.expectation.reason, "link": release.expectation.link}
+            for release in listed
+        ],
+        **({"changes": dataclasses.asdict(changes)} if changes is not None else {}),
+    }
+    paths = [root / FOLDER / name for name in ("report.json", "report.md", "badge.svg", "report.html")]
+    _write(paths[0], json.dumps(content, indent=2) + "\n")
+    _write(paths[1], render_markdown(rows, listed, changes))
+    _write(paths[2], render_badge(rows))
+    _write(paths[3], render_page(root, cells, rows, listed, changes))
+    return paths
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise MatrixError(
+            f"{path}: cannot be written ({error.strerror or error}); make room or the folder writable"
+        ) from None

@@ -1,0 +1,115 @@
+"""Every command and block in README and docs: run here, in a cell, or by `.ci/run`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blocks import DOCUMENTS, ROOT, code_blocks, languages
+from rldk_trl.matrix.loader import load_matrix
+from synthetic_run import STATUSES, synthetic_result, write_synthetic
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_block_is_of_a_kind_that_no_test_runs(document):
+    """`python` and `toml` blocks and `sh` lines are run by the tests named below; `text` is output."""
+    assert set(languages(document)) <= {"python", "sh", "toml", "text"}
+
+
+def test_every_python_block_has_a_test_that_runs_it():
+    found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
+    # README: two library blocks and docs/plugin.md's are run in each cell, the other two below.
+    assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1}
+
+
+def test_readme_s_test_file_is_the_example_that_cells_run():
+    (block,) = [block for block in code_blocks("README.md", "python") if "ppo_setup" in block]
+    assert block == (ROOT / "examples/pytest_plugin/test_any_release.py").read_text(encoding="utf-8")
+
+
+def test_readme_s_noxfile_declares_sessions(tmp_path):
+    (block,) = [block for block in code_blocks("README.md", "python") if "rldk_trl.nox" in block]
+    (tmp_path / "noxfile.py").write_text(block)
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "-l"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "trl_matrix(0.23.0)" in listed
+    assert "trl_matrix(0.11.4)" not in listed
+    assert "trl_report" in listed
+
+
+def shell_lines() -> list[str]:
+    return [
+        line
+        for document in DOCUMENTS
+        for block in code_blocks(str(document.relative_to(ROOT)), "sh")
+        for line in block.splitlines()
+    ]
+
+
+def test_the_two_commands_for_a_fresh_machine_are_those_that_ci_runs():
+    nox = [line for line in shell_lines() if ".venv/bin/nox" in line]
+    pattern = re.search(r"grep -E '(.*)' README\.md", (ROOT / ".ci/run").read_text(encoding="utf-8"))
+    assert pattern is not None
+    assert len(nox) == 2
+    assert all(re.search(pattern[1], line) for line in nox)
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("python -m rldk_trl")])
+def test_commands_run(line, tmp_path):
+    command, _, target = line.partition(" > ")
+    arguments = shlex.split(command)[3:]
+    if arguments[0] in ("lock", "update", "contract", "nightly"):
+        # These ask the index or write into the checkout: their own tests run them; here, that they exist.
+        arguments = [arguments[0], "--help"]
+    if arguments[0] == "merge":
+        for number, place in enumerate(arguments[1 : arguments.index("--into")]):
+            write_synthetic(tmp_path / place, synthetic_result(list(STATUSES)[number]))
+    result = subprocess.run(
+        [sys.executable, "-m", "rldk_trl", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    if target:
+        assert "trl==0.23.0" in result.stdout.splitlines()
+
+
+def test_all_other_shell_lines_are_nox_sessions():
+    others = [
+        line for line in shell_lines() if not line.startswith("python -m rldk_trl") and ".venv/bin/nox" not in line
+    ]
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "-l"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for line in others:
+        words = shlex.split(line)
+        assert words[:2] == ["nox", "-s"], f"no test runs {line!r}"
+        assert words[2] in listed
+
+
+def test_the_row_on_the_matrix_page_is_the_real_one(tmp_path):
+    (row,) = code_blocks("docs/matrix.md", "toml")
+    assert row.strip() in (ROOT / "matrix.toml").read_text(encoding="utf-8")
+    assert load_matrix(ROOT / "matrix.toml")
+
+
+def test_links_between_documents_lead_somewhere():
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / Path(target)).exists(), f"{document.name}: {target}"

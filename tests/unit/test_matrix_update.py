@@ -1,0 +1,180 @@
+"""Keeping the matrix true, against an index that is made up: the real one is asked by no test."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from rldk_trl.matrix import update
+from rldk_trl.matrix.cells import all_cells, find_cell
+from rldk_trl.matrix.junit import TestCounts
+from rldk_trl.matrix.loader import find_matrix, load_matrix
+from rldk_trl.matrix.locking import CONSTRAINTS, ResolutionError
+from rldk_trl.matrix.results import CellResult, result_files, write_result
+from rldk_trl.matrix.rows import DRAFT, PENDING, MatrixText
+from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.matrix.update import Upload, add_locks, add_rows, pending_cells, record
+
+SHIPPED = find_matrix().read_text(encoding="utf-8")
+LATER = datetime.date(2030, 1, 1)
+
+
+class FakeIndex:
+    """Stands in for a package index: the matrix's own releases, and more that are given."""
+
+    def __init__(self, **more: str) -> None:
+        rows = [row.content for row in MatrixText.parse(SHIPPED).rows]
+        self._api = {Version(row["version"]): row["api"] for row in rows}
+        self._uploads = [Upload(Version(row["version"]), row["date"]) for row in rows]
+        for version, api in more.items():
+            self._api[Version(version.replace("_", ".").removeprefix("v"))] = api
+            self._uploads.append(Upload(Version(version.replace("_", ".").removeprefix("v")), LATER))
+
+    def releases(self) -> list[Upload]:
+        return list(reversed(self._uploads))
+
+    def api(self, version: Version):
+        return self._api[version]
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    (tmp_path / "matrix.toml").write_text(SHIPPED, encoding="utf-8")
+    return tmp_path
+
+
+def hide(checkout: Path, *versions: str) -> Path:
+    path = checkout / "matrix.toml"
+    text = MatrixText.parse(path.read_text(encoding="utf-8"))
+    rows = tuple(row for row in text.rows if str(row.version) not in versions)
+    path.write_text(str(MatrixText(text.head, rows)), encoding="utf-8")
+    return path
+
+
+def show(checkout: Path, cell: str, status: str, phase: str | None = None, reason: str | None = None, **more) -> None:
+    trl, _, lane = cell.partition("-")
+    write_result(checkout, CellResult(cell, trl, lane or "period", status, phase, reason, 1.0, **more))
+
+
+def test_nothing_new_changes_nothing(checkout):
+    path = checkout / "matrix.toml"
+    before = path.stat()
+    assert add_rows(path, FakeIndex(), LATER) == []
+    assert (path.stat().st_ino, path.read_text(encoding="utf-8")) == (before.st_ino, SHIPPED)
+    assert pending_cells(load_matrix(path)) == []
+    assert record(load_matrix(path), checkout) == []
+    assert path.read_text(encoding="utf-8") == SHIPPED
+
+
+@pytest.mark.parametrize("versions", [("0.23.1",), ("1.16.0",), ("0.1.0", "0.24.0", "1.13.0"), ("1.0.0rc1",)])
+def test_a_hidden_release_comes_back_the_same(checkout, versions):
+    path = hide(checkout, *versions)
+    assert add_rows(path, FakeIndex(), LATER) == sorted(versions, key=Version)
+    for cell in pending_cells(load_matrix(path)):
+        show(checkout, cell.id, "no-ppo" if cell.release.api == "none" else "pass")
+    assert record(load_matrix(path), checkout) == []
+    assert path.read_text(encoding="utf-8") == SHIPPED
+
+
+def test_a_hidden_release_that_fails_as_its_neighbours_comes_back_the_same(checkout):
+    path = hide(checkout, "0.6.0")
+    add_rows(path, FakeIndex(), LATER)
+    show(checkout, "0.6.0", "pass")
+    show(checkout, "0.6.0-today", "fail", "import", "ImportError: cannot import name 'top_k_top_p_filtering'")
+    assert record(load_matrix(path), checkout) == []
+    assert path.read_text(encoding="utf-8") == SHIPPED
+
+
+def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout):
+    path = hide(checkout, "0.6.0")
+    add_rows(path, FakeIndex(), LATER)
+    show(checkout, "0.6.0", "pass")
+    show(checkout, "0.6.0-today", "fail", "import", "KeyError: 1")
+    assert record(load_matrix(path), checkout) == []
+    assert DRAFT in path.read_text(encoding="utf-8")
+    declared = find_cell(load_matrix(path), "0.6.0-today").expectation
+    assert (declared.phase, declared.exception, declared.reason) == ("import", "KeyError", "KeyError: 1")
+
+
+JUNIT = """<testsuites><testsuite><testcase classname="t" name="a"><failure message="KeyError: 1">E   KeyError: 1
+</failure></testcase></testsuite></testsuites>"""
+
+
+def test_new_release_that_fails_is_a_draft_in_the_lanes_that_failed(checkout):
+    path = checkout / "matrix.toml"
+    assert add_rows(path, FakeIndex(v1_17_0="none", v2_0_0="train"), LATER) == ["1.17.0", "2.0.0"]
+    matrix = load_matrix(path)
+    ids = [cell.id for cell in pending_cells(matrix)]
+    assert ids == ["1.17.0", "1.17.0-today", "2.0.0", "2.0.0-today"]
+    show(checkout, "1.17.0", "no-ppo")
+    show(checkout, "1.17.0-today", "no-ppo")
+    show(checkout, "2.0.0", "fail", "test", "t.a: KeyError: 1", tests=TestCounts(passed=1, failed=1))
+    result_files(checkout, "2.0.0").junit.write_text(JUNIT)
+    show(checkout, "2.0.0-today", "pass")
+    assert record(matrix, checkout) == []
+    after = load_matrix(path)
+    assert find_cell(after, "1.17.0-today").expectation.reason == find_cell(after, "1.16.0").expectation.reason
+    declared = find_cell(after, "2.0.0").expectation
+    assert (declared.status, declared.phase, declared.exception) == ("xfail", "test", "KeyError")
+    assert find_cell(after, "2.0.0-today").expectation.status == "pass"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(DRAFT) == 1
+    assert text.startswith(SHIPPED.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {},
+        {"status": "error", "phase": "install", "reason": "no wheel"},
+        {"status": "timeout", "phase": "test"},
+        {"status": "pass", "args": ("-k", "one")},
+        {"status": "fail", "phase": "test", "tests": TestCounts(failed=1)},  # and no JUnit XML
+    ],
+    ids=lambda shown: " ".join(map(str, shown.values())) or "not run",
+)
+def test_what_was_not_measured_stays_pending(checkout, shown):
+    path = hide(checkout, "0.24.0")
+    add_rows(path, FakeIndex(), LATER)
+    show(checkout, "0.24.0", "pass")
+    if shown:
+        show(checkout, "0.24.0-today", **shown)
+    assert record(load_matrix(path), checkout) == ["0.24.0"]
+    assert path.read_text(encoding="utf-8").count(PENDING) == 1
+
+
+def test_a_run_that_was_stopped_goes_on(checkout):
+    path = hide(checkout, "0.24.0")
+    assert add_rows(path, FakeIndex(), LATER) == ["0.24.0"]
+    assert add_rows(path, FakeIndex(), LATER) == []
+    assert [cell.id for cell in pending_cells(load_matrix(path))] == ["0.24.0", "0.24.0-today"]
+
+
+def test_only_missing_and_stale_locks_are_resolved(monkeypatch, tmp_path):
+    matrix = load_matrix()
+    for cell in all_cells(matrix):
+        (tmp_path / f"{cell.id}.txt").write_bytes((CONSTRAINTS / f"{cell.id}.txt").read_bytes())
+    (tmp_path / "0.24.0.txt").unlink()
+    (tmp_path / "0.25.0-today.txt").write_bytes((tmp_path / "0.25.1-today.txt").read_bytes())
+    # Stands in for uv: what it resolves is in the shipped locks.
+    shipped = {cell.id: (CONSTRAINTS / f"{cell.id}.txt").read_text() for cell in all_cells(matrix)}
+    monkeypatch.setattr(update, "resolve", lambda cell, _uv, _env: shipped[cell.id])
+    assert add_locks(matrix, "uv", {}, tmp_path) == ["0.24.0.txt", "0.25.0-today.txt"]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        f"{name}.txt": text for name, text in shipped.items()
+    }
+
+
+def test_a_release_that_cannot_be_resolved_is_one_line_and_stays_pending(checkout, monkeypatch):
+    def refuse(cell, _uv, _env):  # stands in for uv
+        raise ResolutionError(f"{cell.id}: uv cannot resolve it")
+
+    path = hide(checkout, "0.24.0")
+    add_rows(path, FakeIndex(), LATER)
+    monkeypatch.setattr(update, "resolve", refuse)
+    with pytest.raises(MatrixError, match="uv cannot resolve it"):
+        add_locks(load_matrix(path), "uv", {}, checkout / "no locks here")
+    assert pending_cells(load_matrix(path))

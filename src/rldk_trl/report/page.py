@@ -76,7 +76,7 @@ class CellView:
     log: LogEnd | None
     log_name: str
     known: tuple[str, ...]
-    """What else is worth knowing of this release."""
+    """What the library warns of with this release."""
     advice: str | None
 
 
@@ -202,7 +202,7 @@ def _cell(root: Path, row: ReportRow, longest: int) -> CellView:
         sign=SIGNS[row.status],
         log=log_end(files.log, lines=lines, characters=longest),
         log_name=files.log.relative_to(root).as_posix(),
-        known=tuple(known),
+        known=tuple(text.removeprefix(f"TRL {row.trl}: ") for text in known),
         advice=advice or None,
     )
 

@@ -19,7 +19,11 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
-trl_matrix(tests=["tests/cell"])
+trl_matrix(
+    tests=["tests/cell"],
+    # What the cells' tests read besides the modules they import, which are found by themselves.
+    sources=["pyproject.toml", "tests/conftest.py", "examples"],
+)
 
 
 def group(name: str) -> list[str]:

@@ -18,19 +18,20 @@ import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 import nox
 
 from rldk_trl.matrix.cells import all_cells, select_cells
+from rldk_trl.matrix.choice import read_options
+from rldk_trl.matrix.disk import budget_bytes
 from rldk_trl.matrix.loader import checkout_root, load_matrix
-from rldk_trl.matrix.outcome import DECLARED
-from rldk_trl.matrix.results import result_files
-from rldk_trl.matrix.run import CellJob, run_cell
+from rldk_trl.matrix.run import CellJob
 from rldk_trl.matrix.schema import MatrixError
 from rldk_trl.matrix.uv_tool import find_uv
+from rldk_trl.nox_cells import keep_within, run_and_judge, watch_run
 from rldk_trl.report import write_reports
 from rldk_trl.report.options import report_options
 
@@ -53,7 +54,12 @@ def trl_matrix(
     """Declare the sessions ``trl_matrix`` (one for each cell) and ``trl_report``.
 
     Each cell gets an environment of its own, its lock, rldk-trl, and ``install``; then pytest runs once, from
-    the folder of the noxfile. Results go to ``.matrix`` there.
+    the folder of the noxfile. Results go to ``.matrix`` there. A cell whose inputs have not changed since it came
+    out as declared is not run again, and the line says so.
+
+    After ``--``: ``--fresh`` runs all, ``--only-failed`` those that were not as declared, ``--since REV`` those
+    whose inputs a git change touches; what is not ours goes to pytest. ``RLDK_TRL_DISK_GB`` (default 10) bounds
+    what the environments take on disk.
 
     Args:
         tests: files and folders for pytest.
@@ -74,10 +80,12 @@ def trl_matrix(
         raise SystemExit(f"rldk-trl: {error}") from None
     by_id = {cell.id: cell for cell in cells}  # nox's own report wants parameters that are plain JSON
 
+    watch_run("trl_matrix", cells)
+
     def run(session: nox.Session, cell: str) -> None:
-        """Run the tests on one pinned TRL release; what follows -- goes to pytest."""
+        """Test one pinned TRL release; -- --fresh, --only-failed, --since REV; the rest goes to pytest."""
         try:
-            uv = find_uv()
+            uv, asked, budget = find_uv(), read_options(session.posargs), budget_bytes(os.environ)
         except MatrixError as error:
             session.error(str(error))
         root = Path.cwd()
@@ -91,13 +99,14 @@ def trl_matrix(
             tests=tuple(tests),
             own=own_requirement(),
             install=tuple(install),
-            args=tuple(session.posargs),
+            args=asked.args,
             sources=tuple(here),
             base_env={name: value for name, value in outer.items() if value is not None},
             env=env or {},
             timeout_s=limit,
         )
-        _run_and_judge(session, job)
+        run_and_judge(session, job, asked)
+        keep_within(session, budget, Path(session.virtualenv.location))
 
     def report(session: nox.Session) -> None:
         """Write .matrix/report.html, .md and .json from what the cells have shown; -- --compare OTHER."""
@@ -115,7 +124,7 @@ def trl_matrix(
         name="trl_matrix",
         python=matrix.python,
         venv_backend="uv",
-        reuse_venv=False,
+        reuse_venv=True,  # `uv pip sync` makes it exactly the lock, whatever was in it
         allow_parallel=True,
     )
     _declare(report, name="trl_report", venv_backend="none")
@@ -153,22 +162,3 @@ def _limit(timeout_s: float) -> float:
     if not 0 < limit < float("inf"):
         raise MatrixError(f"{TIMEOUT_VARIABLE}={text}, timeout_s={timeout_s}: write a number of seconds above 0")
     return limit
-
-
-def _run_and_judge(session: nox.Session, job: CellJob) -> None:
-    session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}: {' '.join(job.tests)}")
-    try:
-        result = run_cell(job)
-    except MatrixError as error:
-        session.error(str(error))
-    declared = DECLARED[job.cell.expectation.status]
-    said = f"{job.cell.id}: {result.status}" + (f" ({result.reason})" if result.reason else "")
-    if result.status != declared:
-        _fail(session, job, f"{said}; declared {declared}")
-    tests = result.tests
-    session.log(f"{said}; {tests.passed} passed, {tests.skipped} skipped in {result.duration_s:.0f} s")
-
-
-def _fail(session: nox.Session, job: CellJob, what: str) -> NoReturn:
-    log = result_files(job.root, job.cell.id).log.relative_to(job.root)
-    session.error(f'{what}; see {log}; again: nox -s "trl_matrix({job.cell.id})"')

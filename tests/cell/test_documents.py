@@ -1,27 +1,26 @@
-"""The programs in README and docs that need TRL, run as they stand."""
+"""The programs that README and docs show, run as they stand; a unit test holds the documents to these files."""
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
-from blocks import code_blocks
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.trl_ppo
-def test_readme_s_library_blocks_run_one_after_the_other(make_ppo_setup, capsys, monkeypatch, tmp_path):
+def test_readme_s_library_program(make_ppo_setup, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    blocks = [block for block in code_blocks("README.md", "python") if "rldk.integrations.trl" in block]
-    assert len(blocks) == 2
-    namespace: dict[str, object] = {"__name__": "readme"}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+    namespace = runpy.run_path(str(EXAMPLES / "quickstart.py"))
+    assert namespace["model"] is namespace["models"].model
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("{'kl'")]
     assert len(lines) == 2
 
 
-def test_the_plugin_page_s_tests_run(tmp_path, monkeypatch, capsys, row):
-    (block,) = code_blocks("docs/plugin.md", "python")
-    (tmp_path / "test_page.py").write_text(block)
+def test_the_plugin_page_s_tests(tmp_path, monkeypatch, capsys, row):
+    (tmp_path / "test_page.py").write_text((EXAMPLES / "pytest_plugin/test_marks.py").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     code = pytest.main(["-p", "rldk_trl", "-p", "no:cacheprovider", "--strict-markers"])

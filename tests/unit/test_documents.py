@@ -28,6 +28,16 @@ def test_every_python_block_has_a_test_that_runs_it():
     assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1}
 
 
+def test_readme_s_library_program_is_the_example_that_cells_run():
+    blocks = [block for block in code_blocks("README.md", "python") if "rldk.integrations.trl" in block]
+    assert "\n".join(blocks) == (ROOT / "examples/quickstart.py").read_text(encoding="utf-8")
+
+
+def test_the_plugin_page_s_tests_are_the_example_that_cells_run():
+    (block,) = code_blocks("docs/plugin.md", "python")
+    assert block == (ROOT / "examples/pytest_plugin/test_marks.py").read_text(encoding="utf-8")
+
+
 def test_readme_s_test_file_is_the_example_that_cells_run():
     (block,) = [block for block in code_blocks("README.md", "python") if "ppo_setup" in block]
     assert block == (ROOT / "examples/pytest_plugin/test_any_release.py").read_text(encoding="utf-8")

@@ -85,7 +85,6 @@ def test_a_cell_depends_on_library_and_plugin_and_not_on_reports():
     }
     assert {
         "rldk/integrations/trl/trainer.py",
-        "rldk/integrations/trl/measured.json",
         "rldk_trl/plugin.py",
         "rldk_trl/tiny.py",
         "rldk_trl/matrix/loader.py",

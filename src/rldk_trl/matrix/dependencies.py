@@ -17,7 +17,8 @@ ENTRY_POINTS = ("rldk_trl", "rldk_trl.plugin", "rldk_trl.fixtures", "rldk.integr
 def reachable_files(source: Path, tests: Iterable[Path]) -> list[Path]:
     """The files under ``source`` (the folder that holds ``rldk`` and ``rldk_trl``) that tests can reach.
 
-    Data files of a package in which a module is reached count with it; locks do not, each cell has its own.
+    Only Python files: the data beside them is made from the matrix and from TRL's wheels, changes with every new
+    release, and is held to its sources by unit tests.
 
     Args:
         source: our source folder.
@@ -35,14 +36,7 @@ def reachable_files(source: Path, tests: Iterable[Path]) -> list[Path]:
             if file not in reached:
                 reached.add(file)
                 waiting |= _imports(file)
-    packages = {file.parent for file in reached}
-    data = {
-        file
-        for folder in packages
-        for file in folder.iterdir()
-        if file.is_file() and file.suffix in (".json", ".toml")
-    }
-    return sorted(reached | data)
+    return sorted(reached)
 
 
 def _imports(file: Path) -> set[str]:
@@ -57,6 +51,8 @@ def _imports(file: Path) -> set[str]:
 
 def _files_of(source: Path, name: str) -> list[Path]:
     """The module's file and those of the packages it lies in; none where it is not ours."""
+    if name.partition(".")[0] not in ("rldk", "rldk_trl"):
+        return []
     files = []
     parts = name.split(".")
     for count in range(1, len(parts) + 1):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import platform
 import subprocess
 import time
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from rldk_trl.import_check import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
 from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.dependencies import reachable_files
 from rldk_trl.matrix.files import tree_digest
 from rldk_trl.matrix.junit import JUnitError, read_junit
 from rldk_trl.matrix.locking import CONSTRAINTS, ResolutionError, inputs_digest, lock_path, read_lock, resolve
@@ -35,6 +38,9 @@ CELL_ENV = {
     "PYTHONUNBUFFERED": "1",
 }
 
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds ``rldk`` and ``rldk_trl``."""
 
 _UV_CROSS = "\u00d7"  # the sign before each of uv's messages
 
@@ -102,17 +108,10 @@ def result_digest(job: CellJob) -> str:
     Raises:
         MatrixError: a source or test that was named is not there.
     """
-    named = subprocess.run(
-        [str(job.python), "-c", "import platform; print(platform.python_version(), platform.platform())"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    tests = [test.partition("::")[0] for test in job.tests]
     lock = lock_path(job.cell, job.constraints)
     try:
-        sources = tree_digest(job.root, [*job.sources, *tests])
-        own = tree_digest(Path(__file__).resolve().parents[2], ["rldk_trl", "rldk/integrations/trl"])
+        sources = tree_digest(job.root, [str(path.relative_to(job.root)) for path in own_inputs(job)])
+        ours = tree_digest(SOURCE, [str(path.relative_to(SOURCE)) for path in our_inputs(job)])
     except FileNotFoundError as error:
         raise MatrixError(f"{job.cell.id}: {error}; mend `tests` or `sources` in noxfile.py") from None
     parts = [
@@ -120,11 +119,27 @@ def result_digest(job: CellJob) -> str:
         lock.read_text(encoding="utf-8") if lock.exists() else "",
         repr(job.cell.expectation),
         sources,
-        own,
-        named.stdout.strip(),
+        ours,
+        platform.platform(),
         repr((job.tests, job.install, job.args, sorted(job.env.items()))),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def own_inputs(job: CellJob) -> list[Path]:
+    """The caller's files and folders that a cell depends on: its tests and sources."""
+    return [job.root / place for place in (*job.sources, *(test.partition("::")[0] for test in job.tests))]
+
+
+def our_inputs(job: CellJob) -> list[Path]:
+    """The modules of this project that a cell's tests can reach."""
+    tests = tuple(job.root / test.partition("::")[0] for test in job.tests)
+    return _reachable(tuple(test for test in tests if test.exists()))
+
+
+@functools.cache  # a serial run asks for each of two hundred cells
+def _reachable(tests: tuple[Path, ...]) -> list[Path]:
+    return reachable_files(SOURCE, tests)
 
 
 def _observe(job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float) -> Observed:

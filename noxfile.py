@@ -73,3 +73,16 @@ def page(session: nox.Session) -> None:
     """Try the report page in headless Chromium; -- --screenshots docs/images takes pictures of the results here."""
     session.install("packaging", *group("page"))
     session.run("pytest", "tests/page", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """Kill runs of the matrix at random moments, fill its disk: no wrong result, and the next run completes."""
+    session.install(".", *group("test"))
+    session.run("pytest", "tests/kill", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Time cells serially and with -j 2, side by side, and what our machinery adds; -- cells."""
+    session.run(sys.executable, "benchmarks/matrix_speed.py", *session.posargs, external=True)

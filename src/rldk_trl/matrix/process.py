@@ -32,8 +32,9 @@ def run_logged(
 
     Raises:
         TimeoutError: the limit was reached; the whole group has been killed.
+        OSError: the log could not be written (a full disk); the program has run to its end all the same.
     """
-    with log.open("ab") as log_file, _terminate_raises():
+    with log.open("ab", buffering=0) as log_file, _terminate_raises():
         log_file.write(f"$ {' '.join(command)}\n".encode())
         process = subprocess.Popen(
             command,
@@ -48,8 +49,9 @@ def run_logged(
         )
         assert process.stdout is not None
         output: list[bytes] = []
+        unwritten: list[OSError] = []
         reader = threading.Thread(
-            target=_copy, args=(cast("BufferedReader", process.stdout), log_file, output), daemon=True
+            target=_copy, args=(cast("BufferedReader", process.stdout), log_file, output, unwritten), daemon=True
         )
         reader.start()
         try:
@@ -60,6 +62,8 @@ def run_logged(
             # Also after a good end: a worker left behind would hold the pipe, and the machine, for ever.
             _kill_group(process)
             reader.join(_GRACE_S)
+    if unwritten:
+        raise OSError(unwritten[0].errno, unwritten[0].strerror, str(log))
     return code, b"".join(output).decode("utf-8", "replace")
 
 
@@ -68,13 +72,16 @@ def _die_with_parent() -> None:
     _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _copy(source: BufferedReader, log_file: IO[bytes], output: list[bytes]) -> None:
+def _copy(source: BufferedReader, log_file: IO[bytes], output: list[bytes], unwritten: list[OSError]) -> None:
     show: TextIO | None = sys.stdout
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while chunk := source.read1(65536):
         output.append(chunk)
-        log_file.write(chunk)
-        log_file.flush()
+        if not unwritten:
+            try:
+                log_file.write(chunk)
+            except OSError as error:
+                unwritten.append(error)
         # An output that is closed or knows fewer letters must not stop the reading: the program would hang.
         try:
             if show is not None:

@@ -22,7 +22,8 @@ class CellResult:
 
     ``duration_s``: seconds for everything, installation included. ``packages``: name to version as installed.
     ``args``: what was given to pytest after ``--``; a run with such is not the whole cell. ``digest``:
-    SHA-256 of all that the result depends on. ``finished``: when the run ended, ISO 8601 in UTC; empty where an
+    SHA-256 of all that the result depends on. ``install_s``, ``pytest_s``: seconds of uv's and of pytest's own
+    processes; the rest of ``duration_s`` is ours. ``finished``: when the run ended, ISO 8601 in UTC; empty where an
     older rldk-trl has written the result.
     """
 
@@ -38,6 +39,8 @@ class CellResult:
     digest: str = ""
     args: tuple[str, ...] = ()
     finished: str = ""
+    install_s: float = 0.0
+    pytest_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class ResultFiles:
 
     def remove(self) -> None:
         """Remove what an earlier run has left, the result first: it must not stand without its log."""
-        for path in (self.json, self.junit, self.log):
+        # What a kill in the middle of a write has left has a name of its own (files.write_whole).
+        for path in (self.json, self.junit, self.log, *self.json.parent.glob(f".{self.json.name}.*.tmp")):
             path.unlink(missing_ok=True)
 
 

@@ -82,7 +82,8 @@ def run_cell(job: CellJob) -> CellResult:
     # The cell must import what is installed in it, nothing that the caller's shell adds.
     for name in ("PYTHONPATH", "PYTHONHOME"):
         env.pop(name, None)
-    seen = _observe(job, files, env, start + job.timeout_s)
+    spent = {"install": 0.0, "test": 0.0}
+    seen = _observe(job, files, env, start + job.timeout_s, spent)
     verdict = classify(job.cell.expectation, seen)
     result = CellResult(
         cell=job.cell.id,
@@ -96,6 +97,8 @@ def run_cell(job: CellJob) -> CellResult:
         **({"tests": seen.report.counts} if seen.report else {}),
         digest=digest,
         args=job.args,
+        install_s=round(spent["install"], 2),
+        pytest_s=round(spent["test"], 2),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_result(job.root, result)
@@ -142,7 +145,10 @@ def _reachable(tests: tuple[Path, ...]) -> list[Path]:
     return reachable_files(SOURCE, tests)
 
 
-def _observe(job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float) -> Observed:
+def _observe(
+    job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float, spent: dict[str, float]
+) -> Observed:
+    """Run the cell's phases; ``spent`` takes the seconds of uv's and pytest's processes."""
     cell = job.cell
     phase: Phase = "resolve"
     try:
@@ -161,12 +167,12 @@ def _observe(job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline:
             [*pip, "sync", *target, lock],
             [*pip, "install", *target, "--constraints", lock, job.own, *job.install],
         ):
-            code, output = _run(job, files, env, command, deadline)
+            code, output = _run(job, files, env, command, deadline, spent, phase)
             if code != 0:
                 return Observed("install", problem=_uv_problem(output))
         phase = "test"
         command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
-        code, output = _run(job, files, env, command, deadline)
+        code, output = _run(job, files, env, command, deadline, spent, phase)
     except TimeoutError:
         return Observed(phase, timed_out=True, problem=f"not done within the cell's {job.timeout_s:.0f} s")
     except MatrixError as error:
@@ -190,9 +196,19 @@ def _tested(code: int, output: str, junit: Path) -> Observed:
 
 
 def _run(
-    job: CellJob, files: ResultFiles, env: Mapping[str, str], command: list[str], deadline: float
+    job: CellJob,
+    files: ResultFiles,
+    env: Mapping[str, str],
+    command: list[str],
+    deadline: float,
+    spent: dict[str, float],
+    phase: Phase,
 ) -> tuple[int, str]:
-    return run_logged(command, cwd=job.root, env=env, log=files.log, timeout_s=deadline - time.monotonic())
+    start = time.monotonic()
+    try:
+        return run_logged(command, cwd=job.root, env=env, log=files.log, timeout_s=deadline - start)
+    finally:
+        spent[phase] += time.monotonic() - start
 
 
 def _uv_problem(output: str) -> str:

@@ -1,0 +1,64 @@
+"""`--since REV`: what git says has changed, and which cells it touches."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from rldk_trl.matrix.cells import find_cell
+from rldk_trl.matrix.loader import load_matrix
+from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.matrix.since import changed_files, row_changed, touches
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", *arguments], cwd=tmp_path, check=True)
+
+    (tmp_path / "a.py").write_text("1")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/b.py").write_text("1")
+    matrix = load_matrix().path.read_text(encoding="utf-8")
+    (tmp_path / "matrix.toml").write_text(matrix)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    return tmp_path
+
+
+def test_changed_and_untracked_files(checkout):
+    assert changed_files(checkout, "HEAD") == frozenset()
+    (checkout / "folder/b.py").write_text("2")
+    (checkout / "new file.py").write_text("1")
+    assert changed_files(checkout, "HEAD") == {checkout / "folder/b.py", checkout / "new file.py"}
+    assert changed_files(checkout / "folder", "HEAD") == changed_files(checkout, "HEAD")
+
+
+def test_touches_files_and_folders(checkout):
+    changed = {checkout / "folder/b.py"}
+    assert touches(changed, [checkout / "folder"])
+    assert touches(changed, [checkout / "folder/b.py"])
+    assert not touches(changed, [checkout / "a.py"])
+    assert not touches(changed, [])
+
+
+def test_only_the_changed_row_counts(checkout):
+    path = checkout / "matrix.toml"
+    path.write_text(path.read_text().replace("cutoff = 2025-09-20", "cutoff = 2025-09-19"))
+    matrix = load_matrix(path)
+    assert row_changed(find_cell(matrix, "0.23.0"), "HEAD")
+    assert not row_changed(find_cell(matrix, "0.12.2"), "HEAD")
+
+
+@pytest.mark.parametrize("revision", ["nothing-of-that-name", "--output=x"])
+def test_no_such_revision_is_one_line(checkout, revision):
+    with pytest.raises(MatrixError, match=f"^--since {revision}: git says: ") as caught:
+        changed_files(checkout, revision)
+    assert "\n" not in str(caught.value)
+
+
+def test_outside_a_checkout_is_one_line(tmp_path):
+    with pytest.raises(MatrixError, match=r"git says: .*not a git repository"):
+        changed_files(tmp_path, "HEAD")

@@ -76,10 +76,10 @@ def page(session: nox.Session) -> None:
 
 
 @nox.session
-def kills(session: nox.Session) -> None:
-    """Kill runs of the matrix at random moments, fill its disk: no wrong result, and the next run completes."""
+def runner(session: nox.Session) -> None:
+    """Run a small matrix for real: choices, crashes, `kill -9` at random moments, a full disk; needs the index."""
     session.install(".", *group("test"))
-    session.run("pytest", "tests/kill", *session.posargs)
+    session.run("pytest", "tests/runner", *session.posargs)
 
 
 @nox.session(venv_backend="none")

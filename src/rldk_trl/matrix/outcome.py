@@ -28,7 +28,7 @@ class Observed:
 
     ``phase`` is the one it ended in; ``problem`` says why it did not get through that phase, if so; in the phase
     import as ``Class: message``.
-    ``exit_code`` and ``report`` are pytest's, where it ran.
+    ``exit_code`` and ``report`` are pytest's, where it ran, and ``last_lines`` the end of its output.
     """
 
     phase: Phase
@@ -36,6 +36,7 @@ class Observed:
     timed_out: bool = False
     exit_code: int | None = None
     report: JUnitReport | None = None
+    last_lines: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _judge(seen: Observed) -> Verdict:
         return Verdict("pass")  # that phase was all there was to do, and it went through
     broken = _broken(seen.exit_code, seen.report)
     if broken is not None or seen.report is None:
-        return Verdict("error", "test", broken)
+        said = f"; its last lines: {' '.join(seen.last_lines.split())}" if seen.last_lines.strip() else ""
+        return Verdict("error", "test", one_line(f"{broken}{said}"))
     return _judge_report(seen.report)
 
 

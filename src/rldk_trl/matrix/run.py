@@ -42,6 +42,7 @@ CELL_ENV = {
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds ``rldk`` and ``rldk_trl``."""
 
+_LAST_LINES = 3
 _UV_CROSS = "\u00d7"  # the sign before each of uv's messages
 
 
@@ -187,12 +188,13 @@ def _tested(code: int, output: str, junit: Path) -> Observed:
     failure = read_import_failure(output) if code == IMPORT_FAILED else None
     if failure is not None:
         return Observed("import", problem=failure)
+    last_lines = "\n".join(output.splitlines()[-_LAST_LINES:])
     try:
-        return Observed("test", exit_code=code, report=read_junit(junit))
+        return Observed("test", exit_code=code, report=read_junit(junit), last_lines=last_lines)
     except JUnitError as error:
         # With a code that pytest itself gives no report, the code says more than the missing file.
         problem = None if code < 0 or code > 1 else str(error)
-        return Observed("test", problem=problem, exit_code=code)
+        return Observed("test", problem=problem, exit_code=code, last_lines=last_lines)
 
 
 def _run(

@@ -57,6 +57,13 @@ def test_0_7_0_is_warned_of_its_transformers():
     assert "pip install 'transformers<4.39', or use TRL 0.8.0 or newer" in answer["recommendations"]
 
 
+@pytest.mark.parametrize(("version", "word"), [("0.7.3", "peft"), ("0.9.6", "pyarrow")])
+def test_what_only_one_release_has_is_said_of_it_alone(version, word):
+    assert any(word in line for line in check_trl_compatibility(version)["warnings"])
+    for other in ("0.7.2", "0.7.4", "0.9.4", "0.10.1"):
+        assert not any(word in line for line in check_trl_compatibility(other)["warnings"])
+
+
 def test_1_0_0rc1_is_described_as_1_0_0():
     answer = check_trl_compatibility("1.0.0rc1")
     assert answer["version"] == "1.0.0rc1"
@@ -87,7 +94,7 @@ def test_nothing_raises(odd):
 def test_every_warning_is_backed_by_a_row_or_an_issue():
     for release in load_matrix().releases:
         for line in check_trl_compatibility(release.version)["warnings"]:
-            assert re.search(r"#\d+|row of the matrix", line) or "PPOTrainer came in 0.2.0" in line
+            assert re.search(r"#\d+|row of the matrix", line) or "exports a PPOTrainer from 0.2.0 on" in line
 
 
 def test_what_counts_as_measured_is_what_the_matrix_declares():

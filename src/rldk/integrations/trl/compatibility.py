@@ -42,6 +42,18 @@ _ADVICE: tuple[_Advice, ...] = (
         transformers=">=4.39",
     ),
     _Advice(
+        "==0.7.3",
+        "does not import without peft, which it does not declare: name 'PeftConfig' is not defined (row of the "
+        "matrix)",
+        "pip install peft, or use TRL 0.7.4",
+    ),
+    _Advice(
+        "==0.9.6",
+        "a plain install does not import: it pins numpy<2, and newer pyarrow needs numpy 2 (row of the matrix, lane "
+        "today)",
+        "install with the constraints that `python -m rldk_trl constraints 0.9.6` prints",
+    ),
+    _Advice(
         ">=0.12.0,<1.13.0",
         "a value-head wrapper as the policy fails: 'AutoModelForCausalLMWithValueHead' object has no attribute "
         "'generation_config' (huggingface/trl#2340, #2718)",

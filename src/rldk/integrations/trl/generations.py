@@ -102,7 +102,7 @@ def no_ppo_message(version: Version) -> str:
     if version >= Version(PPO_DELETED_IN):
         since = f"it was deleted in {PPO_DELETED_IN} (huggingface/trl#7020)"
     elif version < Version("0.2.0"):
-        since = "PPOTrainer came in 0.2.0"
+        since = "`trl` exports a PPOTrainer from 0.2.0 on"
     else:
         since = "its files define no PPOTrainer with `step` or `train`"
     return (

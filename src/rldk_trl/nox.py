@@ -105,8 +105,8 @@ def trl_matrix(
             env=env or {},
             timeout_s=limit,
         )
-        run_and_judge(session, job, asked)
-        keep_within(session, budget, Path(session.virtualenv.location))
+        if run_and_judge(session, job, asked):
+            keep_within(session, budget, Path(session.virtualenv.location))
 
     def report(session: nox.Session) -> None:
         """Write .matrix/report.html, .md and .json from what the cells have shown; -- --compare OTHER."""

@@ -27,8 +27,12 @@ def watch_run(session: str, cells: Sequence[Cell]) -> None:
         atexit.register(_say_failures, session)
 
 
-def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> None:
-    """Run a cell if it is to be run; fail the session where its status is not the declared one."""
+def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
+    """Run a cell if it is to be run; fail the session where its status is not the declared one.
+
+    Returns:
+        Whether it was run.
+    """
     try:
         previous = _previous(job)
         choice = _choice(job, asked, previous)
@@ -36,7 +40,7 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> None:
             if previous is not None:
                 _end(session, job, previous, ran=False)
             session.log(f"{job.cell.id}: not run again: {choice.why} (-- --fresh runs it)")
-            return
+            return False
         session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}: {choice.why}")
         started(job.cell.id)
         result = run_cell(job)
@@ -53,6 +57,7 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> None:
         session.error(f'{said}; declared {declared}; see {log}; again: nox -s "trl_matrix({job.cell.id})"')
     tests = result.tests
     session.log(f"{said}; {tests.passed} passed, {tests.skipped} skipped in {result.duration_s:.0f} s")
+    return True
 
 
 def keep_within(session: nox.Session, budget: float, environment: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 import pytest
 
@@ -24,9 +23,7 @@ def test_what_has_not_changed_is_not_run_again(project: Project):
     assert run_cells(output) == CELLS
     assert "2 of 2 cells done; 0 not as declared" in output
 
-    start = time.monotonic()
     code, output = project.run()
-    assert time.monotonic() - start < 10
     assert run_cells(output) == set()
     for cell in CELLS:
         assert f"{cell}: not run again: no-ppo on " in output

@@ -25,7 +25,7 @@ def one(marker: pytest.MarkDecorator, found: Installed) -> Decision:
         (mark.trl, NO_PPO, None),
         (mark.trl, NO_TRL, "needs TRL; TRL is not installed"),
         (mark.trl(">=0.12", "<0.26"), TRAIN, None),
-        (mark.trl(">=0.12", "<0.23"), TRAIN, "needs TRL <0.23,>=0.12; TRL 0.23.0 is installed"),
+        (mark.trl(">=0.12", "<0.23"), TRAIN, "needs TRL >=0.12,<0.23; TRL 0.23.0 is installed"),
         (
             mark.trl("<0.12", reason="step() is gone"),
             TRAIN,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rldk_trl.matrix.choice import Asked, choose, read_options
 from rldk_trl.matrix.dependencies import reachable_files
-from rldk_trl.matrix.loader import checkout_root
 from rldk_trl.matrix.results import CellResult
 from rldk_trl.matrix.schema import MatrixError
+
+ROOT = Path(__file__).parents[2]
 
 
 def result(status="pass", digest="d", args=()):
@@ -79,10 +82,8 @@ def test_since(touched, run):
 
 
 def test_a_cell_depends_on_library_and_plugin_and_not_on_reports():
-    source = checkout_root() / "src"
-    reached = {
-        file.relative_to(source).as_posix() for file in reachable_files(source, [checkout_root() / "tests/cell"])
-    }
+    source = ROOT / "src"
+    reached = {file.relative_to(source).as_posix() for file in reachable_files(source, [ROOT / "tests/cell"])}
     assert {
         "rldk/integrations/trl/trainer.py",
         "rldk_trl/plugin.py",
@@ -95,7 +96,7 @@ def test_a_cell_depends_on_library_and_plugin_and_not_on_reports():
 
 def test_a_downstream_test_that_imports_nothing_of_ours_still_has_the_plugin(tmp_path):
     (tmp_path / "test_mine.py").write_text("def test(ppo_setup): pass\n")
-    source = checkout_root() / "src"
+    source = ROOT / "src"
     reached = {file.name for file in reachable_files(source, [tmp_path])}
     assert {"plugin.py", "fixtures.py", "trainer.py"} <= reached
     assert "loader.py" not in reached

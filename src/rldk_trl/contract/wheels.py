@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from packaging.version import Version
 
 from rldk_trl.contract.errors import ContractError, NotRunError
 from rldk_trl.contract.index import IndexFile, download
+from rldk_trl.matrix.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,5 @@ class WheelStore:
                 f"try again, or ask who runs the index"
             )
         if kept is not None:
-            _keep(kept, content)
+            write_whole(kept, content)
         return content
-
-
-def _keep(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # One name a thread: two that write the same file must not take each other's away.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,16 @@ def row(trl_release: Any) -> Release:
 def version(row: Release) -> Version:
     """The release that the row names: the ground truth that probes are held against."""
     return row.parsed
+
+
+@pytest.fixture
+def measure(record_property: Any) -> Callable[[str, str, str], None]:
+    """Note in the cell's JUnit XML what this test saw: ``measure(table, entry, saw)``; docs/ is made from it."""
+
+    def note(table: str, entry: str, saw: str) -> None:
+        record_property(f"rldk_trl:{table}", f"{entry}: {saw}")
+
+    return note
 
 
 class NetworkUsedError(OSError):

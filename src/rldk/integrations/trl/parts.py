@@ -19,8 +19,6 @@ from rldk.integrations.trl.models import (
 )
 from rldk.integrations.trl.reward import as_reward_module, is_reward_function
 
-_MODEL_COLUMNS = ("input_ids", "attention_mask")
-
 
 @dataclass(frozen=True)
 class PPOParts:
@@ -71,15 +69,6 @@ def complete_parts(
         value_model = as_scorer(value_model, tokenizer)
     reward_model = _reward_model(generation, given.reward_model, model_name, tokenizer)
     return PPOParts(model, ref_model, reward_model, value_model, tokenizer)
-
-
-def model_columns(dataset: Any) -> Any:
-    """Leave out string columns, at which TRL's collator fails (``too many dimensions 'str'``, trl#2340)."""
-    columns = getattr(dataset, "column_names", None)
-    if not isinstance(columns, list) or "input_ids" not in columns:
-        return dataset
-    extra = [column for column in columns if column not in _MODEL_COLUMNS]
-    return dataset.remove_columns(extra) if extra else dataset
 
 
 def _is_peft(model: Any) -> bool:

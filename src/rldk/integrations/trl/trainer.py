@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rldk.integrations.trl.generations import Generation, import_or_explain, installed_generation
-from rldk.integrations.trl.parts import PPOParts, complete_parts, model_columns
+from rldk.integrations.trl.parts import PPOParts, complete_parts
+from rldk.integrations.trl.prompts import model_columns
 from rldk.integrations.trl.quiet import third_party_warnings
 from rldk.integrations.trl.run import keep_lists
 from rldk.integrations.trl.validation import validate_ppo_setup

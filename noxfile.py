@@ -69,6 +69,13 @@ def trl_contract(session: nox.Session) -> None:
 
 
 @nox.session
+def trl_tables(session: nox.Session) -> None:
+    """Write docs/failures.md and docs/measured.md from the results of all cells; -- --partial, --docs or --check."""
+    session.install("packaging", "pytest")
+    session.run("python", "-m", "rldk_trl", "tables", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session
 def page(session: nox.Session) -> None:
     """Try the report page in headless Chromium; -- --screenshots docs/images takes pictures of the results here."""
     session.install("packaging", *group("page"))

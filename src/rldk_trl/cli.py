@@ -1,4 +1,4 @@
-"""The command line ``python -m rldk_trl``: check, releases, constraints, lock, update, nightly, report."""
+"""The command line ``python -m rldk_trl``: its parser, and the commands that have no module of their own."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rldk_trl.changes import add_command as add_changes
+from rldk_trl.explain import add_command as add_explain
 from rldk_trl.matrix.cells import Cell, all_cells, find_cell
 from rldk_trl.matrix.loader import checkout_root, load_matrix
 from rldk_trl.matrix.locking import read_lock, resolve, write_lock
 from rldk_trl.matrix.schema import PERIOD, MatrixError
 from rldk_trl.matrix.uv_tool import find_uv, uv_environment
 from rldk_trl.report.commands import add_commands
+from rldk_trl.tables.command import add_command as add_tables
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 2 after one line on standard error."""
+    """Run one command; returns its exit status: 0, the command's own, or 2 after one line on standard error."""
     options = _parser().parse_args(argv)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except MatrixError as error:
         print(f"rldk_trl: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()  # the reader, e.g. `head`, has gone: nobody is left to tell
-    return 0
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("version", nargs="?", help="a TRL version (default: the installed one)")
     check.add_argument("--json", action="store_true", help="print the answer as JSON")
     check.set_defaults(run=_check)
+
+    add_explain(commands)
+    add_changes(commands)
 
     releases = commands.add_parser("releases", help="the releases of the matrix")
     releases.set_defaults(run=_releases)
@@ -67,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     nightly.set_defaults(run=_nightly)
 
     add_commands(commands)
+    add_tables(commands)
 
     contract = commands.add_parser("contract", help="read all TRL wheels; write data and docs (in a checkout)")
     contract.add_argument("--docs", action="store_true", help="only make the docs anew from the data; asks nobody")

@@ -7,38 +7,11 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from rldk.integrations.trl.random_state import RandomState
+
 _ACCELERATE_VARIABLES = ("ACCELERATE_", "FSDP_")
-
-
-@dataclass(frozen=True)
-class RandomState:
-    """The state of every generator that training draws from: ``random``, numpy and torch, on all devices."""
-
-    python: Any
-    numpy: Any
-    torch: Any
-    cuda: Any
-
-    @classmethod
-    def capture(cls) -> RandomState:
-        """Read the state as it is now."""
-        np, torch = _generators()
-
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
-
-    def restore(self) -> None:
-        """Set the state back to what it was at `capture`."""
-        np, torch = _generators()
-
-        random.setstate(self.python)
-        np.random.set_state(self.numpy)
-        torch.set_rng_state(self.torch)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state_all(self.cuda)
 
 
 def seed_everything(seed: int) -> None:

@@ -35,7 +35,8 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
     """
     try:
         previous = _previous(job)
-        choice = _choice(job, asked, previous)
+        digest = result_digest(job)
+        choice = _choice(job, asked, previous, digest)
         if not choice.run:
             if previous is not None:
                 _end(session, job, previous, ran=False)
@@ -43,7 +44,7 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
             return False
         session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}: {choice.why}")
         started(job.cell.id)
-        result = run_cell(job)
+        result = run_cell(job, digest)
     except MatrixError as error:
         session.error(str(error))
     except OSError as error:  # a full disk, or a results folder that cannot be written
@@ -77,9 +78,9 @@ def _previous(job: CellJob) -> CellResult | None:
         return None  # no result of ours: the cell's run replaces it
 
 
-def _choice(job: CellJob, asked: Asked, previous: CellResult | None) -> Choice:
+def _choice(job: CellJob, asked: Asked, previous: CellResult | None, digest: str) -> Choice:
     touched = None if asked.since is None else _touched(job, asked.since)
-    return choose(asked, job.cell.expectation.status, previous, result_digest(job), touched)
+    return choose(asked, job.cell.expectation.status, previous, digest, touched)
 
 
 def _touched(job: CellJob, revision: str) -> bool:

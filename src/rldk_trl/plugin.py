@@ -1,4 +1,4 @@
-"""Hooks: wiring between pytest and the marker decisions, options and header."""
+"""Hooks: wiring between pytest and the marker decisions, options, header and advice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rldk_trl.advice import TITLE, add_notes, advise, summary
 from rldk_trl.import_check import IMPORT_FAILED, asked_for, import_failure
 from rldk_trl.markers import HELP, Decision, decide
 from rldk_trl.options import SETTINGS, add_options, read_settings
@@ -19,6 +20,14 @@ _DECISION = pytest.StashKey[Decision]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the group ``rldk-trl`` and its ini twins."""
     add_options(parser)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_load_initial_conftests() -> Generator[None, Any, None]:
+    """Say what is known of an error in a conftest, which ends the run before there is a report."""
+    outcome = yield
+    if outcome.excinfo is not None:
+        add_notes(outcome.excinfo[1])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,9 +74,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # outermost, so that an xfail cannot excuse it
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """With ``--trl-strict``, turn a skip that this plugin made into a failure."""
+    """Note what is known of a failure; with ``--trl-strict``, turn a skip that this plugin made into one."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
+    if report.failed and call.excinfo:
+        advise(report, call.excinfo.value)
     if not (report.skipped and call.excinfo and item.config.stash[SETTINGS].strict):
         return
     decision = item.stash.get(_DECISION, None)
@@ -78,3 +89,22 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         except pytest.fail.Exception:
             report.longrepr = item.repr_failure(pytest.ExceptionInfo.from_current())
         report.outcome = "failed"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, None]:
+    """Note what is known of an error at collection, such as a test file's import of what TRL has dropped."""
+    outcome = yield
+    report: pytest.CollectReport = outcome.get_result()
+    call = getattr(report, "call", None)  # pytest takes it away after this hook
+    if report.failed and call is not None and call.excinfo:
+        advise(report, call.excinfo.value)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which failures are known, and what to do."""
+    lines = summary(terminalreporter.stats)
+    if lines:
+        terminalreporter.section(TITLE)
+        for line in lines:
+            terminalreporter.line(line)

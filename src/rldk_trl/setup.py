@@ -9,7 +9,8 @@ from typing import Any
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, prepare_models_for_ppo, run_ppo
 from rldk.integrations.trl.models import load_classifier
 from rldk.integrations.trl.quiet import third_party_warnings
-from rldk_trl.isolation import RandomState, preserved_random_state, seed_everything
+from rldk.integrations.trl.random_state import RandomState
+from rldk_trl.isolation import preserved_random_state, seed_everything
 from rldk_trl.release import TRLRelease
 
 _DEFAULTS: dict[str, Any] = {

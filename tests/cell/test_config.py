@@ -45,13 +45,7 @@ def test_every_option_arrives(row, version, tmp_path):
             assert config.seed == 5, "kept for create_ppo_trainer, which seeds by it"
         expected |= {"mini_batch_size": 2} if version >= Version("0.3.0") else {"forward_batch_size": 1}
         expected |= {"log_with": None}
-        for name in (
-            "num_ppo_epochs",
-            "kl_coef",
-            "per_device_train_batch_size",
-            "num_mini_batches",
-            "total_episodes",
-        ):
+        for name in ("num_ppo_epochs", "kl_coef", "per_device_train_batch_size", "num_mini_batches", "total_episodes"):
             del expected[name]
     else:
         expected |= {"num_sample_generations": 0, "report_to": [], "use_cpu": True, "bf16": False}
@@ -96,6 +90,65 @@ def test_what_the_step_api_cannot_do_is_refused():
     assert create_ppo_config(target=5).target == 5
     with pytest.raises(TypeError, match="'init_kl_coef' is given twice"):
         create_ppo_config(kl_coef=0.1, init_kl_coef=0.2)
+
+
+@pytest.mark.trl_ppo("step")
+def test_asking_the_step_api_for_what_it_does_anyway_is_no_error():
+    does_anyway = {"lr_scheduler_type": "constant", "warmup_steps": 0, "weight_decay": 0.0, "optim": "adamw_torch"}
+    config = create_ppo_config(
+        **does_anyway, stop_token="eos", missing_eos_penalty=None, kl_estimator="k1", max_steps=-1
+    )
+    assert not set(does_anyway) & set(vars(config))
+    with pytest.raises(TypeError, match=r"cannot honour 'lr_scheduler_type': TRL 0\.12\.0-1\.12\.0 can"):
+        create_ppo_config(lr_scheduler_type="linear")
+    with pytest.raises(TypeError, match="cannot honour 'stop_token'"):
+        create_ppo_config(stop_token=None)
+
+
+@pytest.mark.trl_ppo("step")
+def test_what_the_step_api_works_out_itself_is_refused(version):
+    if version >= Version("0.7.2"):
+        for option in ("world_size", "backward_batch_size", "global_batch_size", "is_peft_model"):
+            with pytest.raises(
+                TypeError, match=f"cannot honour '{option}': its PPOConfig takes it and its PPOTrainer"
+            ):
+                create_ppo_config(**{option: 3})
+
+
+def test_two_options_for_one_thing_are_refused():
+    with pytest.raises(TypeError, match="'total_episodes' and 'num_train_epochs' are both given"):
+        create_ppo_config(total_episodes=8, num_train_epochs=1)
+    with pytest.raises(TypeError, match="'stop_token' and 'stop_token_id' are both given"):
+        create_ppo_config(stop_token="eos", stop_token_id=5)
+
+
+@pytest.mark.trl_ppo("train")
+def test_a_run_name_that_the_trainer_overwrites_is_refused(version):
+    if version >= Version("0.28.0"):
+        assert create_ppo_config(run_name="mine").run_name == "mine"
+    else:
+        with pytest.raises(TypeError, match=r"cannot honour 'run_name': its PPOConfig .*: it overwrites it"):
+            create_ppo_config(run_name="mine")
+
+
+@pytest.mark.trl_ppo("step")
+def test_the_train_api_beside_the_step_api(version, tmp_path):
+    if version < Version("0.9.2"):
+        with pytest.raises(ImportError, match=rf"TRL {version} has no PPO with the train API: TRL .* have it"):
+            create_ppo_config(api="train")
+        return
+    options = {"num_ppo_epochs": 3, "kl_coef": 0.07, "num_mini_batches": 2, "total_episodes": 80, "stop_token": "eos"}
+    config = create_ppo_config(tmp_path, api="train", **options)
+    assert type(config).__name__ == "PPOv2Config"
+    assert {name: getattr(config, name) for name in options} == options
+    with pytest.raises(TypeError, match=r'cannot honour \'stop_token_id\': .* can, or api="train" here'):
+        create_ppo_config(stop_token_id=3)
+    if version < Version("0.11.0"):
+        with pytest.raises(TypeError, match="cannot honour 'missing_eos_penalty'"):
+            create_ppo_config(api="train", missing_eos_penalty=1.0)
+        assert create_ppo_config(api="train", non_eos_penalty=True, penalty_reward_value=-2).non_eos_penalty is True
+    with pytest.raises(ValueError, match="no PPO API is called 'both'"):
+        create_ppo_config(api="both")
 
 
 @pytest.mark.trl_ppo("train")

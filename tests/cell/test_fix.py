@@ -59,6 +59,20 @@ def test_no_key_appears_twice(wrapper, tokenizer):
     assert keys(wrapper) == before
 
 
+def test_inside_another_module_its_state_can_be_had(wrapper, tokenizer):
+    """As value model it is inside TRL's pair of policy and value model; raw, each release fails there."""
+    import torch
+
+    whole = torch.nn.ModuleDict({"value_model": wrapper})
+    with pytest.raises(RuntimeError, match="OrderedDict mutated during iteration"):
+        whole.state_dict()
+    fix_generation_config(wrapper, tokenizer)
+    state = whole.state_dict()
+    assert {name for name, _ in whole.named_parameters()} <= state.keys()
+    whole.load_state_dict({name: torch.zeros_like(tensor) for name, tensor in state.items()})
+    assert not any(parameter.any() for parameter in wrapper.parameters())
+
+
 def test_twice_is_once(wrapper, tokenizer):
     fix_generation_config(wrapper, tokenizer)
     once, state = type(wrapper), copy.deepcopy(wrapper.generation_config.to_dict())

@@ -116,25 +116,8 @@ def test_an_argument_that_this_release_lacks_is_named(ppo_setup):
 
 @pytest.mark.trl_ppo("step")
 def test_the_step_api_refuses_what_it_has_no_place_for(ppo_setup):
-    with pytest.raises(TypeError, match="step API, whose PPOTrainer takes no callbacks"):
-        ppo_setup.create_trainer(callbacks=[object()])
     with pytest.raises(TypeError, match="takes no value_model"):
         ppo_setup.create_trainer(value_model=ppo_setup.ref_model)
-
-
-@pytest.mark.trl_ppo("train")
-def test_callbacks_are_called(ppo_setup):
-    from transformers import TrainerCallback
-
-    calls = []
-
-    class Count(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs):
-            calls.append(state.global_step)
-
-    ppo_setup.create_trainer(callbacks=[Count()])
-    ppo_setup.train(steps=2)
-    assert calls == [1, 2]
 
 
 @pytest.mark.trl_ppo("train")

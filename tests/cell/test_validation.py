@@ -99,11 +99,12 @@ def test_a_function_as_reward(ppo_setup):
     assert ("reward_model is a function" in found) is (ppo_setup.release.ppo_api == "train")
 
 
-def test_the_tokenizer(ppo_setup):
+def test_the_tokenizer(ppo_setup, version):
     ppo_setup.tokenizer.pad_token = ppo_setup.tokenizer.eos_token
     assert "trl#5303" in "; ".join(validate(ppo_setup)["warnings"])
     ppo_setup.tokenizer.pad_token = None
-    assert "no pad token" in issues(ppo_setup)
+    # Before 0.3.0 the tiny setup has one sample a forward pass, and nothing is padded.
+    assert ("no pad token" in issues(ppo_setup)) is (version >= Version("0.3"))
 
 
 def test_the_dataset(ppo_setup):

@@ -24,8 +24,8 @@ def test_no_block_is_of_a_kind_that_no_test_runs(document):
 
 def test_every_python_block_has_a_test_that_runs_it():
     found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
-    # README: two library blocks and docs/plugin.md's are run in each cell, the other two below.
-    assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1}
+    # README: two library blocks, docs/plugin.md's and docs/rewards.md's are run in each cell, the other two below.
+    assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1, "rewards.md": 1}
 
 
 def test_readme_s_library_program_is_the_example_that_cells_run():
@@ -36,6 +36,11 @@ def test_readme_s_library_program_is_the_example_that_cells_run():
 def test_the_plugin_page_s_tests_are_the_example_that_cells_run():
     (block,) = code_blocks("docs/plugin.md", "python")
     assert block == (ROOT / "examples/pytest_plugin/test_marks.py").read_text(encoding="utf-8")
+
+
+def test_the_rewards_page_s_program_is_the_example_that_cells_run():
+    (block,) = code_blocks("docs/rewards.md", "python")
+    assert block == (ROOT / "examples/rewards.py").read_text(encoding="utf-8")
 
 
 def test_readme_s_test_file_is_the_example_that_cells_run():
@@ -76,11 +81,35 @@ def test_the_two_commands_for_a_fresh_machine_are_those_that_ci_runs():
     assert all(re.search(pattern[1], line) for line in nox)
 
 
+PIPED = "pytest 2>&1 | python -m rldk_trl explain"
+
+
+def test_the_line_that_explains_pytest_s_output(tmp_path):
+    assert PIPED in shell_lines()
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(): raise AttributeError(\"'NoneType' object has no attribute 'base_model_prefix'\")"
+    )
+    done = subprocess.run(
+        ["bash", "-c", PIPED],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT / "src"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("value-model-none\n")
+
+
 @pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("python -m rldk_trl")])
 def test_commands_run(line, tmp_path):
     command, _, target = line.partition(" > ")
     arguments = shlex.split(command)[3:]
-    if arguments[0] in ("lock", "update", "contract", "nightly"):
+    if arguments[0] in ("lock", "update", "contract", "nightly", "tables"):
         # These ask the index or write into the checkout: their own tests run them; here, that they exist.
         arguments = [arguments[0], "--help"]
     if arguments[0] == "merge":
@@ -102,7 +131,9 @@ def test_commands_run(line, tmp_path):
 
 def test_all_other_shell_lines_are_nox_sessions():
     others = [
-        line for line in shell_lines() if not line.startswith("python -m rldk_trl") and ".venv/bin/nox" not in line
+        line
+        for line in shell_lines()
+        if not line.startswith("python -m rldk_trl") and ".venv/bin/nox" not in line and line != PIPED
     ]
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "-l"], cwd=ROOT, capture_output=True, text=True, check=True

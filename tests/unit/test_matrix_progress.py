@@ -31,6 +31,10 @@ def no_outer_run(monkeypatch):
         (["-s", "trl_matrix(cell='0.23.0')", "trl_matrix(1.0.0)"], ["0.23.0", "1.0.0"]),
         (["-s", "trl_matrix", "--", "-t", "x", "-s", "nothing"], list(CELLS)),
         (["-s", "tests"], []),
+        (["-k", "smoke and not today"], ["0.12.2", "0.23.0"]),
+        (["-t", "period", "--keywords", "trl_matrix and not smoke"], ["1.0.0"]),
+        (["-k", "smoke and"], list(CELLS)),
+        (["-s", "trl_matrix", "--", "-k", "smoke"], list(CELLS)),
     ],
 )
 def test_what_nox_selects(argv, chosen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rldk_trl.contract import data, option_releases, tables
+from rldk_trl.contract import config_page, data, option_releases, tables
 from rldk_trl.contract.collect import collect, problems
 from rldk_trl.contract.data import Contract
 from rldk_trl.contract.errors import ContractError
@@ -61,4 +61,9 @@ def write_made() -> list[Path]:
 def _write_made(contract: Contract, page: Path) -> list[Path]:
     write_whole(page, tables.fill(page.read_text(encoding="utf-8"), contract))
     write_whole(option_releases.OPTIONS_FILE, option_releases.dump(contract))
-    return [page, option_releases.OPTIONS_FILE]
+    made = [page, option_releases.OPTIONS_FILE]
+    beside = page.with_name("config.md")
+    if beside.is_file():
+        write_whole(beside, config_page.fill(beside.read_text(encoding="utf-8")))
+        made.append(beside)
+    return made

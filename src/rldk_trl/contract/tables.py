@@ -10,7 +10,7 @@ from rldk_trl.contract.data import Contract, ReleaseReading, Run
 from rldk_trl.contract.errors import ContractError
 from rldk_trl.contract.reading import CLASSES, NAMESPACES, TRAINERS, Value
 
-_BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str, contract: Contract) -> str:
@@ -19,14 +19,15 @@ def fill(text: str, contract: Contract) -> str:
     Raises:
         ContractError: the page lacks a block or has one that nothing makes.
     """
-    found = [match["name"] for match in _BLOCK.finditer(text)]
+    found = [match["name"] for match in BLOCK.finditer(text)]
     if sorted(found) != sorted(TABLES):
         odd = sorted(set(found) ^ set(TABLES)) or found
         raise ContractError(f"generations.md: the blocks are not {', '.join(TABLES)}, each once; look at {odd[0]!r}")
-    return _BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']](contract)}\n\n{match[3]}", text)
+    return BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']](contract)}\n\n{match[3]}", text)
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of Markdown."""
     names = list(header)
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
@@ -53,7 +54,7 @@ def _generations(contract: Contract) -> str:
         note = f"; `trl.PPOTrainer` is a stub, `({', '.join(stub)})`" if stub else ""
         place = f"`{module}`{note}" if module else f"none (a class in {_code(defined)})" if defined else "none"
         rows.append([_span(releases), str(len(releases)), api or "none", place, _code(parameters)])
-    return _table(["TRL", "releases", "API", "`PPOTrainer` from", "constructor"], rows)
+    return table(["TRL", "releases", "API", "`PPOTrainer` from", "constructor"], rows)
 
 
 def _span(releases: list[ReleaseReading]) -> str:
@@ -68,7 +69,7 @@ def _ppov2(contract: Contract) -> str:
         parameters, exported, defined, warned = key
         if parameters is not None:
             rows.append([_span(list(group)), _code("trl" if exported else defined), _code(parameters), _code(warned)])
-    return _table(["TRL", "`PPOv2Trainer` from", "constructor", "warns"], rows)
+    return table(["TRL", "`PPOv2Trainer` from", "constructor", "warns"], rows)
 
 
 def _places(contract: Contract) -> str:
@@ -77,7 +78,7 @@ def _places(contract: Contract) -> str:
         exports = [contract.runs(f"exported {namespace} {name}") for namespace in NAMESPACES]
         defined = [f"{run}: {_code(run.value)}" for run in contract.runs(f"defined {name}")]
         rows.append([_code(name), *(_spans(runs) for runs in exports), "; ".join(defined)])
-    return _table(["class", "from `trl`", "from `trl.experimental.ppo`", "defined in"], rows)
+    return table(["class", "from `trl`", "from `trl.experimental.ppo`", "defined in"], rows)
 
 
 def _spans(runs: list[Run]) -> str:
@@ -96,7 +97,7 @@ def _parameters(contract: Contract) -> str:
             forms = [(release, _form(release.facts.get(fact), name)) for release in contract.releases]
             required, optional = (_where(forms, form) for form in ("required", "optional"))
             rows.append([_code(trainer), _code(name), required, optional])
-    return _table(["trainer", "parameter", "required", "optional"], rows)
+    return table(["trainer", "parameter", "required", "optional"], rows)
 
 
 def _form(parameters: Value | None, name: str) -> str | None:
@@ -120,7 +121,7 @@ def _fields(contract: Contract) -> str:
             spans = [f"{run}: {_code(run.value)}" for run in contract.runs(fact)]
             after = [f"{run}: {_code(run.value)}" for run in contract.runs(f"post_init {config} {field}")]
             rows.append([_code(config), _code(field), "; ".join(spans), "; ".join(after)])
-    return _table(["config", "option", "releases: default", "`__post_init__` may set"], rows)
+    return table(["config", "option", "releases: default", "`__post_init__` may set"], rows)
 
 
 def _reads(contract: Contract) -> str:
@@ -131,7 +132,7 @@ def _reads(contract: Contract) -> str:
             rows.append([_code(trainer), role, _code(attribute), ", ".join(spans), _code(list(places))])
     order = {name: index for index, name in enumerate(("policy", "ref", "reward", "value"))}
     rows.sort(key=lambda row: (row[0], order[row[1]], row[2]))
-    return _table(["trainer", "model", "reads", "releases", "in"], rows)
+    return table(["trainer", "model", "reads", "releases", "in"], rows)
 
 
 def _by_value(runs: list[Run]) -> Mapping[tuple[str, ...], list[str]]:
@@ -147,7 +148,7 @@ def _warnings(contract: Contract) -> str:
         for fact in contract.names("warns ")
         for run in contract.runs(fact)
     ]
-    return _table(["constructing", "releases", "warns"], rows)
+    return table(["constructing", "releases", "warns"], rows)
 
 
 def _pythons(contract: Contract) -> str:
@@ -158,7 +159,7 @@ def _pythons(contract: Contract) -> str:
         for requires, group in groupby(contract.releases, lambda release: release.requires_python)
     ]
     counted = f"{len(contract.releases)} releases, {min(dates, default='?')} to {max(dates, default='?')}; yanked: "
-    return counted + (", ".join(yanked) or "none") + ".\n\n" + _table(["TRL", "Python"], rows)
+    return counted + (", ".join(yanked) or "none") + ".\n\n" + table(["TRL", "Python"], rows)
 
 
 TABLES: Mapping[str, Callable[[Contract], str]] = {

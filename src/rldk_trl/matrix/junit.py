@@ -41,10 +41,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class JUnitReport:
-    """What one pytest run has shown."""
+    """What one pytest run has shown; ``properties``: what tests that passed have recorded, names and values."""
 
     counts: TestCounts = TestCounts()
     failures: tuple[Failure, ...] = field(default=())
+    properties: tuple[tuple[str, str], ...] = field(default=())
 
 
 def read_junit(path: Path) -> JUnitReport:
@@ -65,12 +66,16 @@ def read_junit(path: Path) -> JUnitReport:
         raise JUnitError(f"{path.name} is not XML ({error})") from None
     counts = dict.fromkeys(("passed", "failed", "errors", "skipped", "xfailed"), 0)
     failures = []
+    properties = []
     for case in root.iter("testcase"):
         ending, element = _ending(case)
         counts[ending] += 1
         if element is not None and ending in ("failed", "errors"):
             failures.append(_failure(case, element))
-    return JUnitReport(TestCounts(**counts), tuple(failures))
+        if ending == "passed":
+            found = case.iterfind("properties/property")
+            properties += [(one.get("name", ""), one.get("value", "")) for one in found]
+    return JUnitReport(TestCounts(**counts), tuple(failures), tuple(properties))
 
 
 def _ending(case: ElementTree.Element) -> tuple[str, ElementTree.Element | None]:

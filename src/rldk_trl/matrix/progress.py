@@ -53,10 +53,11 @@ def begin(root: Path, session: str, cells: Mapping[str, Collection[str]], argv: 
 
 
 def selected(session: str, cells: Mapping[str, Collection[str]], argv: Sequence[str]) -> list[str]:
-    """The cells that nox's ``-s``, ``-e`` and ``-t`` select; all of them where it is not said so."""
+    """The cells that nox's ``-s``, ``-e``, ``-t`` and ``-k`` select; all of them where it is not said so."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-s", "-e", "--session", "--sessions", nargs="*", action="extend", default=[])
     parser.add_argument("-t", "--tags", nargs="*", action="extend", default=[])
+    parser.add_argument("-k", "--keywords")
     before = list(argv)[: list(argv).index("--")] if "--" in argv else list(argv)
     found, _ = parser.parse_known_args(before)
     named = {name.replace("'", "").replace('"', "") for name in found.session}
@@ -65,7 +66,18 @@ def selected(session: str, cells: Mapping[str, Collection[str]], argv: Sequence[
         chosen = [cell for cell in chosen if {f"{session}({cell})", f"{session}(cell={cell})"} & named]
     if found.tags:
         chosen = [cell for cell in chosen if set(cells[cell]) & set(found.tags)]
+    if found.keywords:
+        chosen = [cell for cell in chosen if _matches(found.keywords, session, cell, cells[cell])]
     return chosen
+
+
+def _matches(expression: str, session: str, cell: str, tags: Collection[str]) -> bool:
+    from nox.manifest import keyword_match
+
+    try:
+        return bool(keyword_match(expression, [f"{session}({cell})", f"{session}(cell={cell!r})", *tags, session]))
+    except (SyntaxError, NameError, TypeError):
+        return True  # nox itself will say so
 
 
 def started(cell: str) -> None:

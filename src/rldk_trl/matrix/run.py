@@ -71,13 +71,21 @@ class CellJob:
     constraints: Path = CONSTRAINTS
 
 
-def run_cell(job: CellJob) -> CellResult:
-    """Run a cell and write its result; a result of an earlier run is gone from the first moment on."""
+def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
+    """Run a cell and write its result; a result of an earlier run is gone from the first moment on.
+
+    Args:
+        job: what to run.
+        digest: `result_digest` of the job where the caller has it already.
+
+    Raises:
+        MatrixError: a source or test that was named is not there.
+    """
     start = time.monotonic()
     files = result_files(job.root, job.cell.id)
     files.remove()
     files.log.parent.mkdir(parents=True, exist_ok=True)
-    digest = result_digest(job)
+    digest = digest or result_digest(job)
     own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1"}
     env = {**job.base_env, **own_env, **job.env}
     # The cell must import what is installed in it, nothing that the caller's shell adds.

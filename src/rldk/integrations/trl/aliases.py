@@ -9,7 +9,10 @@ or when ``v_head`` is replaced.
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
+
+from rldk.integrations.trl.generations import import_or_explain
 
 
 class ValueHeadOutput(tuple[Any, ...]):
@@ -58,12 +61,27 @@ class ValueHeadAliases:
     @property
     def is_gradient_checkpointing(self) -> bool:
         """Whether the wrapped model recomputes activations; read from 0.22.0 on."""
-        return bool(getattr(self.pretrained_model, "is_gradient_checkpointing", False))
+        # As transformers finds it; its own property is deprecated from 5.23 on.
+        return any(getattr(module, "gradient_checkpointing", False) for module in self.pretrained_model.modules())
 
     @property
     def score(self) -> Any:
         """The value head itself, or the wrapper's own reward-adapter head where it was built with one."""
         return self.__dict__["_modules"].get("score", self.v_head)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """The wrapper's own keys; inside another module, whose keys TRL's wrapper would mix with its own, torch's.
+
+        There TRL's (0.2.0-1.12.0) fails: ``OrderedDict mutated during iteration``.
+        """
+        if args or kwargs.get("destination") is not None:
+            return import_or_explain("torch").nn.Module.state_dict(self, *args, **kwargs)
+        return super().state_dict(**kwargs)  # type: ignore[misc]  # the wrapper has it
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
+        """The wrapper's own, which in PEFT's case writes into the folder before PEFT makes it."""
+        os.makedirs(save_directory, exist_ok=True)
+        return super().save_pretrained(save_directory, *args, **kwargs)  # type: ignore[misc]  # the wrapper has it
 
     def __getattr__(self, name: str) -> Any:
         try:

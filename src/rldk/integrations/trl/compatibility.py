@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,20 +10,9 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from rldk.integrations.trl.failures import failure
 from rldk.integrations.trl.generations import INSTALL_HINT, PPO_RELEASES, no_ppo_message
 from rldk.integrations.trl.source import PPOSource, installed_package, installed_ppo, installed_version
-
-
-@dataclass(frozen=True)
-class _Advice:
-    """One known failure: on which releases, what is seen, what to do; every text names its issue."""
-
-    releases: str
-    warning: str
-    recommendation: str
-    transformers: str | None = None
-    """Only with these transformers; not looked at for a version that is not the installed one."""
-
 
 # Where PPO lives, for releases that are not installed; the installed one is probed instead.
 _HISTORY: tuple[tuple[str, PPOSource], ...] = (
@@ -33,74 +21,27 @@ _HISTORY: tuple[tuple[str, PPOSource], ...] = (
     (">=0.26.0,<1.13.0", PPOSource("train", "trl.experimental.ppo")),
 )
 
-_ADVICE: tuple[_Advice, ...] = (
-    _Advice(
-        ">=0.2.0,<0.8.0",
-        "does not import with transformers 4.39 or newer: cannot import name 'top_k_top_p_filtering' "
-        "(huggingface/trl#1409)",
-        "pip install 'transformers<4.39', or use TRL 0.8.0 or newer",
-        transformers=">=4.39",
-    ),
-    _Advice(
-        "==0.7.3",
-        "does not import without peft, which it does not declare: name 'PeftConfig' is not defined (row of the "
-        "matrix)",
-        "pip install peft, or use TRL 0.7.4",
-    ),
-    _Advice(
-        "==0.9.6",
-        "a plain install does not import: it pins numpy<2, and newer pyarrow needs numpy 2 (row of the matrix, lane "
-        "today)",
-        "install with the constraints that `python -m rldk_trl constraints 0.9.6` prints",
-    ),
-    _Advice(
-        ">=0.12.0,<1.13.0",
-        "a value-head wrapper as the policy fails: 'AutoModelForCausalLMWithValueHead' object has no attribute "
-        "'generation_config' (huggingface/trl#2340, #2718)",
-        "make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
-    ),
-    _Advice(
-        ">=0.12.0,<1.13.0",
-        "value_model=None fails, also where the signature calls it optional (huggingface/trl#1976)",
-        "let create_ppo_trainer build the value model",
-    ),
-    _Advice(
-        ">=0.12.0,<1.13.0",
-        "code for the step API fails: 'PPOTrainer' object has no attribute 'generate' or 'step' "
-        "(huggingface/trl#3250)",
-        "run updates with run_ppo, or pin 'trl<0.12'",
-    ),
-    _Advice(
-        ">=0.12.0,<0.23.0",
-        "saving at the end of training fails with newer transformers: _save_checkpoint() got an unexpected keyword "
-        "argument 'metrics' (huggingface/trl#3998)",
-        "make the trainer with create_ppo_trainer, which mends it",
-    ),
-    _Advice(
+# The entries of the catalogue that are said of a release before anything was made with it.
+_SAID_OF_ANY = (
+    *("top-k-top-p-filtering", "trackio-not-in-transformers", "peft-not-declared", "pyarrow-wants-numpy-2"),
+    "checkpoint-with-metrics",
+)
+_SAID_OF_THE_TRAIN_API = (
+    *("wrapper-without-generation-config", "value-model-none", "step-api-calls"),
+    *("bf16-without-accelerator", "policy-with-gradient-checkpointing", "imported-from-trl"),
+)
+
+# What runs and is not what it seems: releases, warning with its issue, recommendation.
+_TRAPS: tuple[tuple[str, str, str], ...] = (
+    (
         ">=0.12.0,<1.10.0",
         "objective/entropy counts padding and can be negative (huggingface/trl#6121)",
         "use TRL 1.10.0 or newer where the entropy matters",
     ),
-    _Advice(
-        ">=0.19.0,<1.13.0",
-        "bf16 is on by default, so PPOConfig() fails without an accelerator (huggingface/trl#3515)",
-        "make the config with create_ppo_config, or set bf16=False and use_cpu=True",
-    ),
-    _Advice(
-        ">=0.22.0,<1.0.0",
-        "a policy with gradient checkpointing on fails: 'PolicyAndValueWrapper' object has no attribute "
-        "'gradient_checkpointing_disable' (huggingface/trl#4954)",
-        "turn it off before training, or use TRL 1.0.0 or newer",
-    ),
-    _Advice(
+    (
         ">=0.26.0,<0.29.0",
         "PPOTrainer and PPOConfig of `trl` are deprecated stubs (huggingface/trl#4223)",
         "import them from trl.experimental.ppo",
-    ),
-    _Advice(
-        ">=0.29.0,<1.13.0",
-        "PPOTrainer cannot be imported from `trl` (huggingface/trl#5051)",
-        "import it from trl.experimental.ppo",
     ),
 )
 
@@ -145,7 +86,7 @@ def check_trl_compatibility(version: str | Version | None = None) -> dict[str, A
     source = installed_ppo() if version is None else _known_ppo(described)
     answer |= {"ppo_available": source.api is not None, "ppo_api": source.api, "ppo_module": source.module}
     answer["tested"] = source.api is not None and described.public in measured_releases()
-    _advise(answer, described, is_installed=described == installed)
+    _advise(answer, described)
     return answer
 
 
@@ -157,14 +98,13 @@ def measured_releases() -> frozenset[str]:
 
 
 def _known_ppo(version: Version) -> PPOSource:
-    release = Version(version.base_version)
     for specifier, source in _HISTORY:
-        if release in SpecifierSet(specifier):
+        if _release(version) in SpecifierSet(specifier):
             return source
     return PPOSource(None, None)
 
 
-def _advise(answer: dict[str, Any], version: Version, *, is_installed: bool) -> None:
+def _advise(answer: dict[str, Any], version: Version) -> None:
     warnings, recommendations = answer["warnings"], answer["recommendations"]
     if not answer["ppo_available"]:
         warnings.append(no_ppo_message(version))
@@ -183,20 +123,20 @@ def _advise(answer: dict[str, Any], version: Version, *, is_installed: bool) -> 
         warnings.append(
             f"TRL {version} is a local build; the row of the matrix that passed is {version.public} as released"
         )
-    transformers = installed_version("transformers") if is_installed else None
-    release = Version(version.base_version)
-    for advice in _ADVICE:
-        if release not in SpecifierSet(advice.releases):
-            continue
-        if (
-            advice.transformers
-            and transformers
-            and not SpecifierSet(advice.transformers).contains(transformers, prereleases=True)
-        ):
-            continue
-        warnings.append(f"TRL {version}: {advice.warning}")
-        if advice.recommendation not in recommendations:
-            recommendations.append(advice.recommendation)
+    said = _SAID_OF_ANY + (_SAID_OF_THE_TRAIN_API if answer["ppo_api"] == "train" else ())
+    known = [failure(one) for one in said]
+    advice = [
+        *((f"{entry.cause} ({entry.reference})", entry.advice) for entry in known if entry.happens_on(version)),
+        *((warning, advice) for releases, warning, advice in _TRAPS if _release(version) in SpecifierSet(releases)),
+    ]
+    for warning, recommendation in advice:
+        warnings.append(f"TRL {version}: {warning}")
+        if recommendation not in recommendations:
+            recommendations.append(recommendation)
+
+
+def _release(version: Version) -> Version:
+    return Version(version.base_version)
 
 
 def _nearest(version: Version) -> str:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from rldk.integrations.trl.generations import Generation, import_or_explain, installed_generation
+from rldk.integrations.trl.gradient_clipping import clip_every_step
 from rldk.integrations.trl.options import refusal
 from rldk.integrations.trl.quiet import third_party_warnings
-from rldk.integrations.trl.source import installed_version
+from rldk.integrations.trl.source import PPOApi, code_of, installed_version
+from rldk.integrations.trl.unread import NEVER_READ
+from rldk.integrations.trl.vocabulary import STEP_DOES_ANYWAY, TRAIN_DOES_ANYWAY, VOCABULARY, Options, Row
 
-# transformers' own defaults: TrainingArguments.output_dir since 4.50, and the batch size if only others are given.
+# transformers' own default since 4.50.
 DEFAULT_OUTPUT_DIR = "trainer_output"
-_DEFAULT_DEVICE_BATCH_SIZE = 8
 
-# Options the step API leaves to the caller of `generate()`: `run_ppo` reads them from the config.
-ROLLOUT_OPTIONS = ("response_length", "temperature", "local_rollout_forward_batch_size")
+# Two names for one thing, of which TRL takes the first and drops the other without a word.
+_EITHER = (("total_episodes", "num_train_epochs"), ("stop_token", "stop_token_id"))
 
-# Values that ask the step API for what it does anyway.
-_STEP_NOTHING_TO_DO: dict[str, tuple[Any, ...]] = {
-    "save_strategy": ("no",),
-    "eval_strategy": ("no",),
-    "num_sample_generations": (0,),
-    "gradient_checkpointing": (False,),
-    "bf16": (False, None),
-    "fp16": (False, None),
-    "use_cpu": (False,),
-    "stop_token": ("eos",),
-}
+# Of the step API: set by its config or trainer, whatever was given.
+_STEP_COMPUTES = frozenset(
+    {"backward_batch_size", "global_backward_batch_size", "global_batch_size", "world_size"}
+    | {"is_encoder_decoder", "is_peft_model"}
+)
 
 
-def create_ppo_config(output_dir: str | None = None, **options: Any) -> Any:
+def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = None, **options: Any) -> Any:
     """Build the installed release's ``PPOConfig`` from one vocabulary.
 
     Names are the train API's. On the step API (TRL 0.2.0-0.11.4) ``num_ppo_epochs`` becomes ``ppo_epochs``,
@@ -38,7 +36,7 @@ def create_ppo_config(output_dir: str | None = None, **options: Any) -> Any:
     ``per_device_train_batch_size * gradient_accumulation_steps * num_mini_batches`` samples, as the train API
     counted until 0.17.0 (huggingface/trl#2531); ``response_length`` (tokens), ``temperature`` and
     ``local_rollout_forward_batch_size`` stay on the config for `run_ppo`. Names that only the installed release
-    has (``ratio_threshold``, ``kl_estimator``, ...) are accepted there.
+    has (``ratio_threshold``, ``kl_estimator``, ...) are accepted there. `portable_config` reads a config back.
 
     Unless asked otherwise: nothing is reported to any tracker, no sample completions are generated (they need an
     ``eval_dataset``), and without an accelerator ``use_cpu=True, bf16=False`` (TRL turned bf16 on by default in
@@ -46,23 +44,29 @@ def create_ppo_config(output_dir: str | None = None, **options: Any) -> Any:
 
     Args:
         output_dir: where the trainer writes; ``trainer_output`` where it is None.
+        api: ``"train"`` for a ``PPOv2Config`` on TRL 0.9.2-0.11.4; None for the release's ``PPOConfig``.
         **options: see above.
 
     Raises:
-        TypeError: an option that the installed release cannot honour; names it and the releases that can.
-        ImportError: TRL is missing, broken or has no PPO.
+        TypeError: an option that the installed release cannot honour, which includes those that its config takes
+            and its trainer never reads; names it and the releases that can.
+        ImportError: TRL is missing, broken, has no PPO, or none with that API.
+        ValueError: no API is called so.
     """
-    generation = installed_generation()
+    generation = installed_generation(api)
     known = frozenset(inspect.signature(generation.config).parameters)
     output_dir = DEFAULT_OUTPUT_DIR if output_dir is None else str(output_dir)
+    _refuse_both(options)
     if generation.api == "step":
-        arguments, attributes = _step_arguments(generation, known, dict(options))
+        arguments, attributes = _step_arguments(known, dict(options))
         attributes["output_dir"] = output_dir
+        if arguments.get("max_grad_norm") is not None:
+            clip_every_step(generation.trainer)
     else:
-        arguments, attributes = {"output_dir": output_dir, **_train_arguments(options)}, {}
-    for option in arguments:
-        if option not in known:
-            raise TypeError(refusal(option, _installed(generation), known))
+        arguments, attributes = {"output_dir": output_dir, **_train_arguments(known, options)}, {}
+    for option, value in arguments.items():
+        if option not in known or _is_unread(generation, option, value):
+            raise TypeError(refusal(option, _installed(generation), known, _other_api(generation)))
     with third_party_warnings():
         config = generation.config(**arguments)
     for name, value in attributes.items():
@@ -71,14 +75,54 @@ def create_ppo_config(output_dir: str | None = None, **options: Any) -> Any:
 
 
 def _installed(generation: Generation) -> str:
-    return f"TRL {generation.version} with transformers {installed_version('transformers')}"
+    transformers = f"with transformers {installed_version('transformers')}"
+    return f"TRL {generation.version} {transformers}"
 
 
-def _train_arguments(options: dict[str, Any]) -> dict[str, Any]:
-    arguments = {"report_to": "none", "num_sample_generations": 0}
+def _other_api(generation: Generation) -> frozenset[str]:
+    """The options of a step API release's ``PPOv2Config``, which ``api="train"`` makes."""
+    if generation.api == "train":
+        return frozenset()
+    try:
+        ppov2 = installed_generation("train")
+    except ImportError:
+        return frozenset()
+    return ppov2.config_fields - NEVER_READ.keys()
+
+
+def _refuse_both(options: Options) -> None:
+    for first, second in _EITHER:
+        if options.get(first) is not None and options.get(second) is not None:
+            raise TypeError(
+                f"create_ppo_config: {first!r} and {second!r} are both given and say the same thing: keep one of them"
+            )
+
+
+def overwrites_run_name(generation: Generation) -> bool:
+    """Whether the trainer puts a name of its own in place of the one given: the train API until 0.27.2."""
+    return generation.api == "train" and _assigns(generation, "run_name")
+
+
+def _assigns(generation: Generation, option: str) -> bool:
+    code = code_of(generation.config) + code_of(generation.trainer)
+    return re.search(rf"\b(?:self|config|args)\.{option} = ", code) is not None
+
+
+def _is_unread(generation: Generation, option: str, value: Any) -> bool:
+    """Whether the config takes the option, and the trainer does not do by it; found in the trainer's own code."""
+    if generation.api == "step":
+        return option in _STEP_COMPUTES and _assigns(generation, option)
+    if option == "run_name":
+        return value is not None and overwrites_run_name(generation)
+    return option in NEVER_READ and value not in NEVER_READ[option][0]
+
+
+def _train_arguments(known: frozenset[str], options: Options) -> Options:
+    arguments: Options = {"report_to": "none", "num_sample_generations": 0}
     if not _has_accelerator():
         arguments |= {"use_cpu": True, "bf16": False}
-    return arguments | options
+    as_if_not_given = {**TRAIN_DOES_ANYWAY, **{name: harmless for name, (harmless, _) in NEVER_READ.items()}}
+    return _without(as_if_not_given, known, arguments | options)
 
 
 def _has_accelerator() -> bool:
@@ -86,28 +130,26 @@ def _has_accelerator() -> bool:
     return bool(torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available())
 
 
-def _step_arguments(
-    generation: Generation, known: frozenset[str], options: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], options: Options) -> Options:
+    """``options`` less those that the config does not know and that ask for what is done anyway."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name in known or name not in does_anyway or value not in does_anyway[name]
+    }
+
+
+def _step_arguments(known: frozenset[str], options: Options) -> tuple[Options, Options]:
     """Translate ``options``; returns what the config is constructed with and what is only set on it."""
-    arguments: dict[str, Any] = {}
-    attributes = {name: options.pop(name) for name in ROLLOUT_OPTIONS if name in options}
-    arguments |= _step_batch(known, options)
-    for ours, theirs in (("num_ppo_epochs", "ppo_epochs"), ("total_episodes", "steps")):
-        if ours in options:
-            arguments[theirs] = options.pop(ours)
-    if "kl_coef" in options:  # the train API's coefficient is fixed, never adapted
-        arguments |= {"init_kl_coef": options.pop("kl_coef"), "adap_kl_ctrl": False}
-    if "report_to" in options:
-        arguments["log_with"] = _log_with(options.pop("report_to"))
-    if options.get("use_cpu"):
-        options.pop("use_cpu")
-        arguments["accelerator_kwargs"] = {**options.pop("accelerator_kwargs", {}), "cpu": True}
-    if "seed" in options and "seed" not in known:  # before 0.3.0: `create_ppo_trainer` seeds by it
-        attributes["seed"] = options.pop("seed")
-    for option, harmless in _STEP_NOTHING_TO_DO.items():
-        if option in options and option not in known and options[option] in harmless:
-            del options[option]
+    options = _without(STEP_DOES_ANYWAY, known, options)
+    arguments: Options = {}
+    attributes: Options = {}
+    for row in VOCABULARY:
+        given = {name: options.pop(name) for name in row.portable if name in options}
+        if given:
+            (arguments if _is_constructed_with(row, known) else attributes).update(row.write(given, known))
+    if "accelerator_kwargs" in arguments and "accelerator_kwargs" in options:
+        arguments["accelerator_kwargs"] = options.pop("accelerator_kwargs") | arguments["accelerator_kwargs"]
     for option in options:
         if option in arguments:
             raise TypeError(
@@ -117,32 +159,6 @@ def _step_arguments(
     return arguments | options, attributes
 
 
-def _step_batch(known: frozenset[str], options: dict[str, Any]) -> dict[str, Any]:
-    given = {
-        name: options.pop(name)
-        for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "num_mini_batches")
-        if name in options
-    }
-    if not given:
-        return {}
-    micro = given.get("per_device_train_batch_size", _DEFAULT_DEVICE_BATCH_SIZE)
-    accumulation = given.get("gradient_accumulation_steps", 1)
-    batch: dict[str, Any] = {"batch_size": micro * accumulation * given.get("num_mini_batches", 1)}
-    if "mini_batch_size" in known:
-        batch["mini_batch_size"] = micro
-    else:
-        # Before 0.3.0 each sample is a minibatch, and more than one a forward pass is wrong with left padding.
-        batch["forward_batch_size"] = 1
-    if accumulation != 1 or "gradient_accumulation_steps" in known:
-        batch["gradient_accumulation_steps"] = accumulation
-    return batch
-
-
-def _log_with(report_to: Any) -> str | None:
-    trackers = [report_to] if isinstance(report_to, str) else list(report_to or [])
-    trackers = [tracker for tracker in trackers if tracker != "none"]
-    if len(trackers) > 1:
-        raise TypeError(
-            f"create_ppo_config: the step API reports to one tracker, got report_to={trackers}: name one of them"
-        )
-    return trackers[0] if trackers else None
+def _is_constructed_with(row: Row, known: frozenset[str]) -> bool:
+    # Before 0.3.0 there is no seed: `create_ppo_trainer` seeds by the attribute.
+    return bool(row.step) and (row.portable != ("seed",) or "seed" in known)

@@ -72,9 +72,22 @@ def fix_generation_config(model: Model, tokenizer: Any, generation_config: Any =
                 f"model must be a value-head wrapper or a PreTrainedModel, got {type(model).__name__}: "
                 f"load it with AutoModelForCausalLMWithValueHead or AutoModelForCausalLM"
             )
-    config = default_generation_config(tokenizer) if generation_config is None else generation_config
+    config = generation_config
+    if config is None:
+        config = default_generation_config(tokenizer)
+        config.decoder_start_token_id = _decoder_start(model)
     if wrapped and not isinstance(model, ValueHeadAliases):
         wrapper: Any = model
         wrapper.__class__ = with_aliases(wrapper.__class__)
     model.generation_config = config  # type: ignore[attr-defined]
     return model
+
+
+def _decoder_start(model: Any) -> int | None:
+    """What an encoder-decoder's response begins with; without it `generate` would take the tokenizer's bos."""
+    inner = getattr(model, "pretrained_model", model)
+    for config in (getattr(inner, "generation_config", None), inner.config):
+        start: int | None = getattr(config, "decoder_start_token_id", None)
+        if start is not None:
+            return start
+    return None

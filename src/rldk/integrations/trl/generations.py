@@ -1,7 +1,8 @@
 """The one place that knows how TRL's PPO generations differ; it looks at the installed classes to tell.
 
 Found by probing: where ``PPOTrainer`` and the value-head classes import from, which API the trainer has, and
-what its constructor calls each part (``config``/``args``, ``policy``/``model``, ...).
+what its constructor calls each part (``config``/``args``, ``policy``/``model``, ...). TRL 0.9.2-0.11.4 have two:
+``PPOTrainer`` (step API, the default there) and ``PPOv2Trainer`` (train API).
 """
 
 from __future__ import annotations
@@ -19,11 +20,23 @@ from typing import Any
 from packaging.version import Version
 
 from rldk.integrations.trl.quiet import third_party_warnings
-from rldk.integrations.trl.source import PPOApi, PPOModule, installed_ppo, installed_version
+from rldk.integrations.trl.source import (
+    PPOApi,
+    PPOModule,
+    PPOSource,
+    code_of,
+    installed_ppo,
+    installed_ppov2,
+    installed_version,
+)
 
 PPO_DELETED_IN = "1.13.0"
 PPO_RELEASES = "0.2.0-1.12.0"
 INSTALL_HINT = "pip install 'trl<1.13'"
+API_RELEASES: Mapping[PPOApi, str] = {
+    "step": "0.2.0-0.11.4 have it",
+    "train": "0.12.0-1.12.0 have it, and 0.9.2-0.11.4 as PPOv2Trainer",
+}
 
 # What we call a part -> what constructors have called it, newest name first.
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -55,13 +68,13 @@ class Generation:
 
     @property
     def config_fields(self) -> frozenset[str]:
-        """The options that this release's ``PPOConfig`` can be constructed with."""
+        """The options that this generation's config class can be constructed with."""
         return frozenset(field.name for field in dataclasses.fields(self.config) if field.init)
 
     @property
     def shortest_response(self) -> int:
         """How many tokens a response must have: TRL 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
-        return 2 if "Responses are too short" in inspect.getsource(self.trainer) else 1
+        return 2 if "Responses are too short" in code_of(self.trainer) else 1
 
     @property
     def generates_batches(self) -> bool:
@@ -111,28 +124,58 @@ def no_ppo_message(version: Version) -> str:
     )
 
 
-def installed_generation() -> Generation:
+def installed_generation(api: PPOApi | None = None) -> Generation:
     """The PPO of the installed TRL.
 
+    Args:
+        api: ``"step"`` or ``"train"``; None for the one that ``PPOTrainer`` has. With ``"train"`` TRL 0.9.2-0.11.4
+            give ``PPOv2Trainer``.
+
     Raises:
-        ImportError: TRL is missing, broken, or has no PPO; one line says what to install.
+        ImportError: TRL is missing, broken, or has no PPO, or none with this API; one line says what to install.
+        ValueError: no API is called so.
     """
+    if api is not None and api not in API_RELEASES:
+        raise ValueError(f"no PPO API is called {api!r}: use 'step', 'train', or None for the release's own")
     version = installed_version("trl")
     if version is None:
         import_or_explain("trl")
         raise ImportError("trl can be imported but has no installed version: reinstall it with pip", name="trl")
     source = installed_ppo()
-    if source.module is None or source.api is None:
+    if source.api is None:
         raise ImportError(no_ppo_message(version), name="trl")
+    if api is not None and source.api != api:
+        source = installed_ppov2() if api == "train" else PPOSource(None, None)
+    if source.module is None:
+        assert api is not None
+        raise ImportError(
+            f"TRL {version} has no PPO with the {api} API: TRL {API_RELEASES[api]}: install one of them, or leave "
+            f"api out",
+            name="trl",
+        )
     return _generation(version, source.module)
+
+
+def generation_of(config: Any) -> Generation:
+    """The PPO whose config class ``config`` is an instance of; the release's own where it is of neither.
+
+    Raises:
+        ImportError: TRL is missing, broken, or has no PPO; one line says what to install.
+    """
+    default = installed_generation()
+    # PPOv2's module is imported only for a config that can be its own.
+    if default.api == "train" or not any(cls.__name__ == "PPOv2Config" for cls in type(config).__mro__):
+        return default
+    return installed_generation("train")
 
 
 @cache
 def _generation(version: Version, module_name: PPOModule) -> Generation:
     module = import_or_explain(module_name)
+    kind = "PPOv2" if module_name.endswith("ppov2_trainer") else "PPO"
     with third_party_warnings():  # TRL's modules are lazy: attributes import too
         try:
-            trainer, config = module.PPOTrainer, module.PPOConfig
+            trainer, config = getattr(module, f"{kind}Trainer"), getattr(module, f"{kind}Config")
             value_head = _value_head_class(module)
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -161,7 +204,7 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
 
 
 def _give_core_its_mapping() -> None:
-    """TRL 0.2.x flattens its config with ``collections.Mapping``, which Python 3.10 took away."""
+    """TRL 0.2.0 flattens its config with ``collections.Mapping``, which Python 3.10 took away."""
     core = import_or_explain("trl").__dict__.get("core")
     if core is not None and getattr(core, "collections", None) is collections:
         # Only its own name for the module changes, not the module.

@@ -7,8 +7,15 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from rldk.integrations.trl.generation_config import is_value_head_wrapper
+from rldk.integrations.trl.generation_config import fix_generation_config, is_value_head_wrapper
 from rldk.integrations.trl.generations import Generation
+from rldk.integrations.trl.lora import (
+    apply_peft,
+    check_reference,
+    is_peft_model,
+    reference_without_adapter,
+    require_peft,
+)
 from rldk.integrations.trl.models import (
     as_policy,
     as_scorer,
@@ -17,7 +24,8 @@ from rldk.integrations.trl.models import (
     load_policy,
     load_tokenizer,
 )
-from rldk.integrations.trl.reward import as_reward_module, is_reward_function
+from rldk.integrations.trl.reward import as_reward_module, check_reward_model, is_reward_function
+from rldk.integrations.trl.value_head import put_value_head
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,12 @@ class PPOParts:
 
 
 def complete_parts(
-    generation: Generation, model_name: str | None, given: PPOParts, generation_config: Any, *, with_peft: bool
+    generation: Generation,
+    model_name: str | None,
+    given: PPOParts,
+    generation_config: Any,
+    *,
+    peft_config: Any = None,
 ) -> PPOParts:
     """Build what is missing in ``given`` from ``model_name``, wrap and unwrap what is there; weights are kept.
 
@@ -41,39 +54,52 @@ def complete_parts(
         model_name: a Hub id or a folder; None where model and tokenizer are given.
         given: the caller's parts, None for each that is missing.
         generation_config: for the policy and the reference model.
-        with_peft: the policy is to become a PEFT model, which is its own reference with the adapter off.
+        peft_config: the policy becomes a PEFT model by it, which is its own reference with the adapter off.
 
     Raises:
-        ValueError: a part is missing and there is nothing to build it from.
+        ValueError: a part is missing and there is nothing to build it from, the policy is an encoder-decoder and the
+            release has the train API, or it has an adapter already and ``peft_config`` asks for another.
+        TypeError: the release cannot train PEFT policies, and this is one.
+        ImportError: ``peft_config`` is given and PEFT is missing or broken.
     """
     if model_name is None and (given.model is None or given.tokenizer is None):
         raise ValueError("create_ppo_trainer: give model_name, or both model and tokenizer")
+    if peft_config is not None:
+        require_peft(generation)  # before a large model is loaded
     tokenizer = load_tokenizer(str(model_name)) if given.tokenizer is None else given.tokenizer
     if given.model is None:
         model = load_policy(generation, str(model_name), tokenizer, generation_config)
     else:
         model = as_policy(generation, given.model, tokenizer, generation_config)
+    if peft_config is not None:
+        model = fix_generation_config(apply_peft(generation, model, peft_config), tokenizer, generation_config)
     ref_model = given.ref_model
     if ref_model is not None:
+        check_reference(generation, model, ref_model)
         ref_model = as_policy(generation, ref_model, tokenizer, copy.deepcopy(generation_config))
-    elif not with_peft and not _is_peft(model):
+    elif is_peft_model(model):
+        ref_model = reference_without_adapter(generation, model)
+    else:
         # 0.12 does not build one (huggingface/trl#2353); like TRL's create_reference_model it is never trained.
         ref_model = copy.deepcopy(model).eval().requires_grad_(False)
     value_model = given.value_model
     if generation.api == "train":
         if value_model is None:
-            if given.model is None:
-                value_model = build_value_model(generation, model, tokenizer, model_name)
-            else:
-                value_model = build_value_model(generation, given.model, tokenizer, None)
+            value_model = _value_model(generation, given.model, model, tokenizer, model_name)
         value_model = as_scorer(value_model, tokenizer)
     reward_model = _reward_model(generation, given.reward_model, model_name, tokenizer)
     return PPOParts(model, ref_model, reward_model, value_model, tokenizer)
 
 
-def _is_peft(model: Any) -> bool:
-    inner = model.pretrained_model if is_value_head_wrapper(model) else model
-    return hasattr(inner, "peft_config")
+def _value_model(generation: Generation, given: Any, policy: Any, tokenizer: Any, model_name: str | None) -> Any:
+    if not is_value_head_wrapper(given):
+        # A plain model may be another than the one that `model_name` names: then it is copied.
+        return build_value_model(generation, policy, tokenizer, model_name if given is None else None)
+    if given.pretrained_model is policy:
+        return build_value_model(generation, given, tokenizer, None)
+    value_model = put_value_head(generation, copy.deepcopy(policy))  # `peft_config` put an adapter on the policy
+    value_model.v_head = copy.deepcopy(given.v_head)
+    return value_model
 
 
 def _reward_model(generation: Generation, reward: Any, model_name: str | None, tokenizer: Any) -> Any:
@@ -86,6 +112,7 @@ def _reward_model(generation: Generation, reward: Any, model_name: str | None, t
             stacklevel=4,
         )
         reward = load_classifier(model_name, tokenizer)
+    check_reward_model(reward)
     if is_reward_function(reward):
         return as_reward_module(reward, tokenizer) if generation.api == "train" else reward
     return as_scorer(reward, tokenizer)

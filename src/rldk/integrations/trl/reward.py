@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import inspect
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 
 from rldk.integrations.trl.generation_config import is_value_head_wrapper
 from rldk.integrations.trl.generations import import_or_explain
+from rldk.integrations.trl.reward_function import RewardFunction, call_reward_function
+from rldk.integrations.trl.value_head import encoder_inputs, is_encoder_decoder
 
-RewardFunction: TypeAlias = Callable[[list[str]], Sequence[float]]
+_INSTEAD = "use AutoModelForSequenceClassification with num_labels=1, or a function of texts that calls the model"
 
 
 def is_reward_function(reward: object) -> bool:
-    """Whether ``reward`` is a plain function (or other callable) rather than a model."""
-    return callable(reward) and not hasattr(reward, "parameters")
+    """Whether ``reward`` is a plain function (or other callable) rather than a model or a class."""
+    return callable(reward) and not hasattr(reward, "parameters") and not inspect.isclass(reward)
 
 
-def call_reward_function(function: RewardFunction, texts: list[str]) -> list[float]:
-    """Call a reward function and check what it returns.
+def check_reward_model(reward: Any) -> None:
+    """Refuse what is neither a function nor a model.
 
     Raises:
-        ValueError: it returned another number of rewards than texts, or one that is not finite.
+        TypeError: one line says what to pass instead.
     """
-    name = getattr(function, "__name__", type(function).__name__)
-    rewards = [float(reward) for reward in function(texts)]
-    if len(rewards) != len(texts):
-        raise ValueError(
-            f"reward function {name} returned {len(rewards)} rewards for {len(texts)} texts: return one float a text"
-        )
-    for text, reward in zip(texts, rewards, strict=True):
-        if not math.isfinite(reward):
-            raise ValueError(f"reward function {name} returned {reward} for {text!r}: return a finite float")
-    return rewards
+    if is_reward_function(reward) or (hasattr(reward, "parameters") and not inspect.isclass(reward)):
+        return
+    if isinstance(reward, str):
+        got = f"the name {reward!r}: pass AutoModelForSequenceClassification.from_pretrained(name, num_labels=1)"
+    elif inspect.isclass(reward):
+        got = f"the class {reward.__name__}: pass an instance of it"
+    else:
+        got = f"{type(reward).__name__}: pass one of these"
+    raise TypeError(f"reward_model must be a function of texts or a model, got {got}")
 
 
 def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
@@ -50,7 +50,7 @@ def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
             tokenizer.decode(ids[mask.bool()], skip_special_tokens=True)
             for ids, mask in zip(input_ids, attention_mask, strict=True)
         ]
-        rewards = torch.tensor(call_reward_function(function, texts), device=input_ids.device)
+        rewards = torch.tensor(call_reward_function(function, texts), dtype=torch.float32, device=input_ids.device)
         return SimpleNamespace(hidden_states=(rewards[:, None, None].expand(*input_ids.shape, 1),))
 
     module = torch.nn.Module()
@@ -72,20 +72,39 @@ def score_responses(reward: Any, tokenizer: Any, queries: list[Any], responses: 
 
     Returns:
         One 0-D float tensor each: what a function gave, a classifier's logit, or the value at the last token.
+
+    Raises:
+        TypeError: the model gives something else than one score a text.
+        RewardFunctionError, TypeError, ValueError: see `call_reward_function`.
     """
     torch = import_or_explain("torch")
     sequences = [torch.cat([query, response]) for query, response in zip(queries, responses, strict=True)]
     if is_reward_function(reward):
         texts = [tokenizer.decode(sequence, skip_special_tokens=True) for sequence in sequences]
-        return [torch.tensor(score) for score in call_reward_function(reward, texts)]
+        return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(reward, texts)]
+    taken = inspect.signature(reward.forward).parameters
+    if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
+        raise TypeError(f"reward_model ({type(reward).__name__}) takes no input_ids: {_INSTEAD}")
     was_training = reward.training
     reward.eval()
     device = next(reward.parameters()).device
-    scores = []
-    with torch.no_grad():
-        for sequence in sequences:  # one at a time: no padding, so no mask to get wrong
-            output = reward(input_ids=sequence[None].to(device))
-            score = output[2][0, -1] if is_value_head_wrapper(reward) else output.logits.reshape(-1)[0]
-            scores.append(score.float().cpu())
-    reward.train(was_training)
-    return scores
+    try:
+        with torch.no_grad():  # one at a time: no padding, so no mask to get wrong
+            if is_encoder_decoder(reward):
+                inputs = [encoder_inputs(reward, *pair) for pair in zip(queries, responses, strict=True)]
+            else:
+                inputs = [{"input_ids": sequence[None].to(device)} for sequence in sequences]
+            return [_score(reward, each).float().cpu() for each in inputs]
+    finally:
+        reward.train(was_training)
+
+
+def _score(reward: Any, inputs: dict[str, Any]) -> Any:
+    output = reward(**inputs)
+    if is_value_head_wrapper(reward):
+        return output[2][0, -1]
+    logits = getattr(output, "logits", None)
+    if logits is None or logits.numel() != 1:
+        got = f"logits of shape {tuple(logits.shape)}" if logits is not None else f"a {type(output).__name__}"
+        raise TypeError(f"reward_model ({type(reward).__name__}) returned {got} for one text: {_INSTEAD}")
+    return logits.reshape(())

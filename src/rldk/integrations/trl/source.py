@@ -2,6 +2,7 @@
 
 Importing TRL costs seconds and pulls in torch, so what can be seen in the source is read there:
 a class ``PPOTrainer`` with a method ``step`` is the step API, one with ``train`` is the train API.
+TRL 0.9.2-0.11.4 have the train API too, beside the step API: ``PPOv2Trainer``.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.util
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from packaging.version import InvalidVersion, Version
 
 PPOApi = Literal["step", "train"]
-PPOModule = Literal["trl", "trl.experimental.ppo"]
+PPOModule = Literal["trl", "trl.experimental.ppo", "trl.trainer.ppov2_trainer"]
 
 # Where a PPOTrainer was ever defined, newest place first: TRL 0.26-0.28 keep a stub without methods in the
 # old place, so a class that has neither `step` nor `train` is not the trainer.
@@ -25,6 +28,10 @@ _PLACES: tuple[tuple[PPOModule, str], ...] = (
     ("trl.experimental.ppo", "experimental/ppo/ppo_trainer.py"),
     ("trl", "trainer/ppo_trainer.py"),
 )
+
+# TRL 0.11 exports it from `trl` too. In 0.12 the file holds an alias of PPOTrainer without methods.
+_PPOV2_MODULE: PPOModule = "trl.trainer.ppov2_trainer"
+_PPOV2_PLACE = "trainer/ppov2_trainer.py"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,18 @@ def find_ppo(package: Path) -> PPOSource:
     return PPOSource(None, None)
 
 
+def find_ppov2(package: Path) -> PPOSource:
+    """As `find_ppo`, for ``PPOv2Trainer``: the train API beside the step API.
+
+    Raises:
+        SyntaxError: a file that should hold the trainer is not Python.
+    """
+    file = package / _PPOV2_PLACE
+    if file.is_file() and "train" in _methods(ast.parse(file.read_text(encoding="utf-8"), str(file)), "PPOv2Trainer"):
+        return PPOSource("train", _PPOV2_MODULE)
+    return PPOSource(None, None)
+
+
 def _methods(tree: ast.Module, class_name: str) -> set[str]:
     return {
         item.name
@@ -61,6 +80,10 @@ def _methods(tree: ast.Module, class_name: str) -> set[str]:
         for item in node.body
         if isinstance(item, ast.FunctionDef)
     }
+
+
+# `inspect` tokenizes a whole file anew for each class that it is asked for.
+code_of: Callable[[Any], str] = cache(inspect.getsource)
 
 
 def installed_version(distribution: str) -> Version | None:
@@ -79,12 +102,17 @@ def installed_package() -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
-@cache
-def _find_ppo_cached(package: Path) -> PPOSource:
-    return find_ppo(package)
+_find_ppo_cached = cache(find_ppo)
+_find_ppov2_cached = cache(find_ppov2)
 
 
 def installed_ppo() -> PPOSource:
     """Which PPO the installed TRL offers; nothing is imported. Both fields are None where TRL is absent."""
     package = installed_package()
     return PPOSource(None, None) if package is None else _find_ppo_cached(package)
+
+
+def installed_ppov2() -> PPOSource:
+    """The ``PPOv2Trainer`` of the installed TRL; nothing is imported. Both fields are None where it has none."""
+    package = installed_package()
+    return PPOSource(None, None) if package is None else _find_ppov2_cached(package)

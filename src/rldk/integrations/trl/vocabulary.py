@@ -1,0 +1,204 @@
+"""The one vocabulary of PPO options: the train API's names, and what the step API calls the same thing.
+
+``VOCABULARY`` is read in both directions: `create_ppo_config` writes by it, `portable_config` reads by it, and the
+table of docs/config.md is held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Options = dict[str, Any]
+
+# transformers' own default, where only other parts of the batch are given.
+_DEFAULT_DEVICE_BATCH_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """Options that belong together, and how the step API says them."""
+
+    portable: tuple[str, ...]
+    """The train API's names."""
+    step: tuple[str, ...]
+    """The step API's names; empty where its config has no such option and `run_ppo` reads it from the config."""
+    write: Callable[[Options, frozenset[str]], Options]
+    """From those given and the names that the step API's config knows, to what it is constructed with."""
+    read: Callable[[Any], Options]
+    """From a step API config back; names of its own where the portable ones cannot say it."""
+    note: str = ""
+
+
+def _same(portable: str, step: str | None = None, note: str = "") -> Row:
+    """One option, the same thing under a name of its own."""
+    theirs = step or portable
+    return Row(
+        (portable,),
+        (theirs,),
+        lambda given, _: {theirs: given[portable]},
+        lambda config: {portable: getattr(config, theirs)} if hasattr(config, theirs) else {},
+        note,
+    )
+
+
+def _for_run_ppo(name: str) -> Row:
+    """Left to the caller of ``generate()`` by the step API; kept on the config, where `run_ppo` reads it."""
+    return Row(
+        (name,),
+        (),
+        lambda given, _: given,
+        lambda config: {name: getattr(config, name)} if hasattr(config, name) else {},
+        "an attribute that `run_ppo` reads",
+    )
+
+
+def _write_batch(given: Options, known: frozenset[str]) -> Options:
+    micro = given.get("per_device_train_batch_size", _DEFAULT_DEVICE_BATCH_SIZE)
+    accumulation = given.get("gradient_accumulation_steps", 1)
+    batch: Options = {"batch_size": micro * accumulation * given.get("num_mini_batches", 1)}
+    if "mini_batch_size" in known:
+        batch["mini_batch_size"] = micro
+    else:
+        # Before 0.3.0 each sample is a minibatch, and more than one a forward pass is wrong with left padding.
+        batch["forward_batch_size"] = 1
+    if accumulation != 1 or "gradient_accumulation_steps" in known:
+        batch["gradient_accumulation_steps"] = accumulation
+    return batch
+
+
+def _read_batch(config: Any) -> Options:
+    accumulation = getattr(config, "gradient_accumulation_steps", 1)
+    if not hasattr(config, "mini_batch_size"):  # before 0.3.0
+        if config.forward_batch_size != 1:
+            return {"batch_size": config.batch_size, "forward_batch_size": config.forward_batch_size}
+        return {"per_device_train_batch_size": config.batch_size, "gradient_accumulation_steps": 1} | {
+            "num_mini_batches": 1
+        }
+    mini_batches, rest = divmod(config.batch_size, config.mini_batch_size * accumulation)
+    if rest:
+        names = ("batch_size", "mini_batch_size", "gradient_accumulation_steps")
+        return {name: getattr(config, name) for name in names if hasattr(config, name)}
+    return {
+        "per_device_train_batch_size": config.mini_batch_size,
+        "gradient_accumulation_steps": accumulation,
+        "num_mini_batches": mini_batches,
+    }
+
+
+def _read_kl(config: Any) -> Options:
+    if config.adap_kl_ctrl:  # the train API's coefficient is fixed: it has no word for an adaptive one
+        return {"init_kl_coef": config.init_kl_coef, "adap_kl_ctrl": True}
+    return {"kl_coef": config.init_kl_coef}
+
+
+def _write_estimator(given: Options, known: frozenset[str]) -> Options:
+    if given["kl_estimator"] != "k1":
+        return given  # no name of the step API's: refused with the releases that have it
+    return {"kl_penalty": "kl"} if "kl_penalty" in known else {}
+
+
+def _read_estimator(config: Any) -> Options:
+    penalty = getattr(config, "kl_penalty", "kl")
+    return {"kl_estimator": "k1"} if penalty == "kl" else {"kl_penalty": penalty}
+
+
+def _write_tracker(given: Options, _: frozenset[str]) -> Options:
+    trackers = given["report_to"]
+    trackers = [trackers] if isinstance(trackers, str) else list(trackers or [])
+    trackers = [tracker for tracker in trackers if tracker != "none"]
+    if len(trackers) > 1:
+        raise TypeError(
+            f"create_ppo_config: the step API reports to one tracker, got report_to={trackers}: name one of them"
+        )
+    return {"log_with": trackers[0] if trackers else None}
+
+
+def _read_accelerator(config: Any) -> Options:
+    kwargs = dict(config.accelerator_kwargs)
+    use_cpu = kwargs.pop("cpu", False)
+    return ({"use_cpu": True} if use_cpu else {}) | ({"accelerator_kwargs": kwargs} if kwargs else {})
+
+
+VOCABULARY: tuple[Row, ...] = (
+    _same("learning_rate"),
+    _same("num_ppo_epochs", "ppo_epochs"),
+    Row(
+        ("per_device_train_batch_size", "gradient_accumulation_steps", "num_mini_batches"),
+        ("mini_batch_size", "gradient_accumulation_steps", "batch_size", "forward_batch_size"),
+        _write_batch,
+        _read_batch,
+        "`batch_size` is the product of the three; `forward_batch_size=1` before 0.3.0",
+    ),
+    _same("total_episodes", "steps", "neither API stops by it under `run_ppo`, which counts updates"),
+    Row(
+        ("kl_coef",),
+        ("init_kl_coef", "adap_kl_ctrl"),
+        lambda given, _: {"init_kl_coef": given["kl_coef"], "adap_kl_ctrl": False},
+        _read_kl,
+        "fixed: `adap_kl_ctrl=False`",
+    ),
+    Row(("kl_estimator",), ("kl_penalty",), _write_estimator, _read_estimator, "`k1` is `kl`; no `k3`"),
+    _same("cliprange"),
+    _same("cliprange_value"),
+    _same("vf_coef"),
+    _same("gamma"),
+    _same("lam"),
+    _same("whiten_rewards"),
+    _same("seed", note="before 0.3.0 an attribute that `create_ppo_trainer` seeds by"),
+    _for_run_ppo("response_length"),
+    _for_run_ppo("temperature"),
+    _for_run_ppo("local_rollout_forward_batch_size"),
+    Row(
+        ("report_to",),
+        ("log_with",),
+        _write_tracker,
+        lambda config: {"report_to": config.log_with or "none"},
+        "one tracker",
+    ),
+    Row(
+        ("use_cpu",),
+        ("accelerator_kwargs",),
+        lambda given, _: {"accelerator_kwargs": {"cpu": True}} if given["use_cpu"] else {},
+        _read_accelerator,
+        '`accelerator_kwargs={"cpu": True}`',
+    ),
+)
+
+PORTABLE: tuple[str, ...] = tuple(name for row in VOCABULARY for name in row.portable)
+STEP_NAMES: frozenset[str] = frozenset(name for row in VOCABULARY for name in row.step)
+
+# Values that ask the step API for what it does anyway: `run_ppo` ends a response at the end of text, the learning
+# rate stays as it is, and Adam is AdamW without weight decay.
+STEP_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
+    "save_strategy": ("no",),
+    "eval_strategy": ("no",),
+    "num_sample_generations": (0,),
+    "gradient_checkpointing": (False,),
+    "bf16": (False, None),
+    "fp16": (False, None),
+    "use_cpu": (False,),
+    "stop_token": ("eos",),
+    "stop_token_id": (None,),
+    "missing_eos_penalty": (None,),
+    "whiten_rewards": (False,),
+    "max_grad_norm": (None,),
+    "lr_scheduler_type": ("constant",),
+    "warmup_steps": (0,),
+    "warmup_ratio": (0,),
+    "weight_decay": (0,),
+    "optim": ("adamw_torch",),
+    "logging_steps": (1,),
+    "max_steps": (-1,),
+    "push_to_hub": (False,),
+    "ds3_gather_for_generation": (True,),
+}
+
+# The same for the train API, for releases whose config has no such option.
+TRAIN_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
+    "kl_estimator": ("k1",),
+    "missing_eos_penalty": (None,),
+    "ds3_gather_for_generation": (True,),
+    "bf16": (False, None),
+}

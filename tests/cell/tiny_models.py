@@ -1,0 +1,69 @@
+"""Tiny random models of other architectures than GPT-2, with the vocabulary of the tiny tokenizer."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from pathlib import Path
+from typing import Any
+
+HIDDEN, LAYERS, HEADS, POSITIONS = 32, 2, 2, 128
+
+# Architecture -> its classes in transformers, and what its config wants besides a vocabulary.
+_SIZES: dict[str, Any] = {
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "max_position_embeddings": POSITIONS,
+}
+ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "Llama": ("LlamaConfig", "LlamaForCausalLM", {**_SIZES, "intermediate_size": 64, "num_key_value_heads": HEADS}),
+    "Qwen2": ("Qwen2Config", "Qwen2ForCausalLM", {**_SIZES, "intermediate_size": 64, "num_key_value_heads": HEADS}),
+    "GPT-NeoX": (
+        "GPTNeoXConfig",
+        "GPTNeoXForCausalLM",
+        {**_SIZES, "intermediate_size": 64, "hidden_dropout": 0.0, "attention_dropout": 0.0},
+    ),
+    "OPT": ("OPTConfig", "OPTForCausalLM", {**_SIZES, "ffn_dim": 64, "word_embed_proj_dim": HIDDEN, "dropout": 0.0}),
+    "T5": (
+        "T5Config",
+        "T5ForConditionalGeneration",
+        {"d_model": HIDDEN, "d_kv": 16, "d_ff": 64, "num_layers": LAYERS, "num_heads": HEADS, "dropout_rate": 0.0},
+    ),
+}
+
+
+def is_known(architecture: str) -> bool:
+    """Whether the installed transformers has this architecture."""
+    import transformers
+
+    return all(hasattr(transformers, name) for name in ARCHITECTURES[architecture][:2])
+
+
+def build_tiny_model(architecture: str, folder: Path, tokenizer: Any) -> Path:
+    """Save a random model of ``architecture`` and ``tokenizer`` to ``folder``."""
+    import torch
+    import transformers
+
+    config_class, model_class, sizes = ARCHITECTURES[architecture]
+    config = getattr(transformers, config_class)(
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **sizes,
+        **({"decoder_start_token_id": tokenizer.pad_token_id} if architecture == "T5" else {}),
+    )
+    torch.manual_seed(0)
+    model = getattr(transformers, model_class)(config)
+    save(model, folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save(model: Any, folder: Path, *, safe: bool = True) -> None:
+    """Save as safetensors where that is there and asked for, else as a pickle, whatever the release's default."""
+    options = {}
+    if "safe_serialization" in inspect.signature(model.save_pretrained).parameters:
+        options["safe_serialization"] = safe and importlib.util.find_spec("safetensors") is not None
+    model.save_pretrained(folder, **options)

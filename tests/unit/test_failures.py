@@ -1,0 +1,149 @@
+"""The catalogue of failures as data, and `explain_failure` on messages as they were seen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from failure_samples import SAMPLES, SHARED
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+import rldk.integrations.trl as library
+from rldk.integrations.trl.failure_entry import ROW_OF_THE_MATRIX, Failure
+from rldk.integrations.trl.failures import explain_failure, failure, failures
+from rldk_trl.matrix.loader import load_matrix
+
+RELEASES = [release.version for release in load_matrix().releases]
+
+
+@pytest.mark.parametrize("entry", failures(), ids=lambda entry: entry.id)
+class TestEntry:
+    def test_it_is_complete(self, entry):
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", entry.id)
+        for text in (entry.cause, entry.advice):
+            assert text
+            assert "\n" not in text
+            assert not text.endswith(".")
+        assert entry.message
+        re.compile(entry.message)
+
+    def test_its_releases_are_some_of_the_matrix(self, entry):
+        bounds = {specifier.version.removesuffix(".*") for specifier in SpecifierSet(entry.releases)}
+        assert all(Version(bound) < Version("2") for bound in bounds)
+        assert any(entry.happens_on(version, packages={"x": "1"}) for version in RELEASES) or entry.requires
+        assert any(entry.happens_on(version) for version in RELEASES)
+        for requirement in entry.requires:
+            Requirement(requirement)
+
+    def test_its_link_is_an_issue_or_the_matrix(self, entry):
+        if entry.link != ROW_OF_THE_MATRIX:
+            assert re.fullmatch(r"https://github\.com/huggingface/trl/(issues|pull)/\d+", entry.link)
+            assert re.fullmatch(r"huggingface/trl#\d+", entry.reference)
+
+    def test_what_mends_it_is_public(self, entry):
+        assert entry.mended is None or entry.mended in library.__all__
+
+    def test_its_samples_are_explained_by_it_and_by_no_other(self, entry):
+        assert SAMPLES[entry.id]
+        for text in SAMPLES[entry.id]:
+            assert entry.matches(text)
+            assert {found.id for found in explain_failure(text)} == SHARED.get(text, {entry.id})
+
+
+def test_ids_are_unique_and_there_are_enough():
+    names = [entry.id for entry in failures()]
+    assert len(names) == len(set(names)) >= 25
+    assert SAMPLES.keys() == set(names)
+    assert failure(names[0]) is failures()[0]
+
+
+def test_what_happens_on_the_release_comes_first():
+    text = "ModuleNotFoundError: No module named 'trl.experimental.ppo'"
+    assert [entry.id for entry in explain_failure(text, "0.25.1")] == ["experimental-ppo-not-there-yet", "ppo-deleted"]
+    assert [entry.id for entry in explain_failure(text, "1.16.0")] == ["ppo-deleted", "experimental-ppo-not-there-yet"]
+
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "transformers/utils/import_utils.py", line 1184, in _get_module
+    return importlib.import_module("." + module_name, self.__name__)
+ImportError: cannot import name 'top_k_top_p_filtering' from 'transformers' (transformers/__init__.py)
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "train.py", line 3, in <module>
+    from trl import PPOTrainer
+RuntimeError: Failed to import trl.models.modeling_base because of the following error (look up to see its traceback):
+"""
+PYTEST = """\
+E       AttributeError: 'AutoModelForCausalLMWithValueHead' object has no attribute
+E       'generation_config'
+"""
+COLOURED = "\x1b[1m\x1b[31mE   AttributeError: 'PPOTrainer' object has no \x1b[0mattribute 'generate'\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TRACEBACK, "top-k-top-p-filtering"),
+        (PYTEST, "wrapper-without-generation-config"),
+        (COLOURED, "step-api-calls"),
+        (TRACEBACK.replace("\n", "\r\n"), "top-k-top-p-filtering"),
+        ("  | " + SAMPLES["wrapper-output-without-logits"][0] + "\n  +------", "wrapper-output-without-logits"),
+    ],
+)
+def test_tracebacks_of_any_form(text, expected):
+    assert [entry.id for entry in explain_failure(text)] == [expected]
+
+
+@pytest.mark.parametrize("odd", ["", "\x00\x1b[", "all is well", "\ud800", "(" * 10_000, None, 3, b"'tuple'", ["x"]])
+def test_odd_text_is_no_error(odd):
+    assert explain_failure(odd) == []
+
+
+def test_a_long_log_is_read_quickly():
+    import time
+
+    log = 'queries = data["input_ids"]\nin repeat_generator\nobject of type \'Iterable\n' * 2_000
+    start = time.perf_counter()
+    explain_failure(log)
+    assert time.perf_counter() - start < 2
+
+
+def one(**fields) -> Failure:
+    given = {"id": "a-b", "message": "x", "cause": "c", "advice": "a", "link": ROW_OF_THE_MATRIX, "found": False}
+    return Failure(**(given | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "version", "packages", "happens"),
+    [
+        ({"releases": ">=0.12,<0.23"}, "0.12.0", {}, True),
+        ({"releases": ">=0.12,<0.23"}, "0.23.0", {}, False),
+        ({"releases": ">=0.22,<1.0"}, "1.0.0rc1", {}, False),
+        ({"releases": ">=0.22,<1.0"}, "1.0.0.dev0", {}, False),
+        ({"releases": "==0.2.*"}, "0.2.1+local", {}, True),
+        ({"releases": ">=0.2"}, "no version", {}, False),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", {"Transformers": "5.16.0"}, True),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", {"transformers": "5.16.0.dev0"}, True),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", {"transformers": "5.14.1"}, False),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", {"transformers": "odd"}, False),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", {}, False),
+        ({"releases": ">=0.2", "requires": ("transformers>=5.15",)}, "1.12.0", None, True),
+        ({"releases": ">=0.2", "absent": ("peft",)}, "0.7.3", {}, True),
+        ({"releases": ">=0.2", "absent": ("peft",)}, "0.7.3", {"PEFT": "0.8.0"}, False),
+    ],
+)
+def test_where_it_happens(fields, version, packages, happens):
+    assert one(**fields).happens_on(version, packages) is happens
+
+
+def test_without_trl_nothing_happens_here(monkeypatch):
+    from rldk.integrations.trl import failure_entry
+
+    monkeypatch.setattr(failure_entry, "installed_version", lambda name: None)
+    assert not any(entry.happens_on() for entry in failures())
+    assert explain_failure(TRACEBACK)[0].id == "top-k-top-p-filtering"

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bounded_loader import BoundedLoader
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -233,21 +234,6 @@ class RawTRL:
         with third_party_warnings():
             trainer.step(queries, responses, [torch.tensor(0.5), torch.tensor(1.0)])
         return trainer
-
-
-class BoundedLoader:
-    """A dataloader that ends the program, as Ctrl-C would, once it was asked a hundred times in vain."""
-
-    def __init__(self, loader: Any) -> None:
-        self.loader, self.rounds = loader, 0
-
-    def __iter__(self) -> Iterator[Any]:
-        for batch in self.loader:
-            self.rounds = 0
-            yield batch
-        self.rounds += 1
-        if self.rounds == 100:
-            raise KeyboardInterrupt
 
 
 def traceback_of(program: Callable[[RawTRL], Any], raw: RawTRL) -> str:

@@ -67,7 +67,8 @@ def test_a_checkpointing_policy_trains_the_same(update, version, measure):
         assert found["kl"] == pytest.approx(0, abs=1e-5)
         for name, tensor in weights.items():
             torch.testing.assert_close(checkpointed[name], tensor, atol=1e-5, rtol=0)
-        measure("features", f"gradient checkpointing (asked for by the {by})", "works")
+        entry = "gradient checkpointing" if by == "model" else "gradient checkpointing (asked for by the config)"
+        measure("features", entry, "works")
 
 
 @pytest.mark.trl("<0.9.2", reason="the step API's config has it from there on")

@@ -122,7 +122,7 @@ def test_only_the_adapter_and_the_value_head_train(kind, create, tiny_gpt2, meas
     else:
         assert any("lora_B" in name for name in moved(value_model, value_before))
         assert any(name.startswith("v_head.") for name in moved(value_model, value_before))
-    measure("features", f"LoRA policy ({kind})", "works")
+    measure("features", "LoRA policy" if kind == "peft_config" else f"LoRA policy ({kind})", "works")
 
 
 @pytest.mark.trl(">=0.4", reason="no PEFT before")
@@ -177,7 +177,7 @@ def test_peft_is_refused_before_0_4(create, version, measure):
     message = rf"^create_ppo_trainer: peft_config: TRL {version} cannot train PEFT policies: .*0\.4\.0-1\.12\.0$"
     with pytest.raises(TypeError, match=message):
         create(peft_config=object())
-    measure("features", "LoRA policy (peft_config)", "refused")
+    measure("features", "LoRA policy", "refused")
 
 
 @pytest.mark.trl(">=0.4", reason="no PEFT before")

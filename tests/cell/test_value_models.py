@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import shutil
 
 import pytest
 
@@ -89,6 +90,19 @@ def test_every_file_format_is_read(trained, saved, tiny_gpt2):
     assert saved_value_head(None) == saved_value_head("") == saved_value_head("no/such-model") == {}
 
 
+def test_a_hub_checkpoint_is_read_from_the_cache(trained, saved, tmp_path, make_ppo_setup):
+    """The layout is huggingface_hub's own; the network is closed here, so a look that asks it would fail."""
+    from rldk.integrations.trl.value_head import saved_value_head
+
+    place = tmp_path / "models--someone--policy"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(next(iter(saved.values())), place / "snapshots" / ("0" * 40))
+    found = saved_value_head("someone/policy", cache_dir=str(tmp_path), torch_dtype=None)
+    assert found.keys() == trained.v_head.state_dict().keys()
+    assert saved_value_head("someone/policy", cache_dir=str(tmp_path / "other")) == {}
+
+
 def value_head_of(trainer):
     if hasattr(trainer, "step"):
         return trainer.model.v_head
@@ -110,10 +124,18 @@ def test_a_trainer_takes_up_the_value_head_of_its_checkpoint(make_ppo_setup, tra
             assert policy.value_model.pretrained_model is not policy.policy
         else:
             assert same_weights(policy.pretrained_model, trained.pretrained_model)
+    measure("features", "value head of a checkpoint", "works")
+
+
+def test_a_wrapper_as_the_policy_keeps_its_value_head_and_trains_it(make_ppo_setup, trained, measure):
+    setup = make_ppo_setup(reward=lambda texts: [1.0] * len(texts))
+    trainer = setup.create_trainer(model=copy.deepcopy(trained), ref_model=None, value_model=None)
+    head = value_head_of(trainer)
+    assert same_weights(head, trained.v_head)
     before = copy.deepcopy(head)
     assert run_ppo(trainer)
     assert not same_weights(head, before)
-    measure("features", "value head of a checkpoint", "works")
+    measure("features", "value-head policy", "works")
 
 
 def test_prepared_models_bring_their_value_head(make_ppo_setup, trained, saved):

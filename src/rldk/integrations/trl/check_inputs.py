@@ -23,10 +23,15 @@ def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
             "tokenizer-without-pad-token",
         )
     elif pad is not None and pad == tokenizer.eos_token_id:
+        # The train API masks what is the pad token, the step API counts lengths.
+        so = (
+            "ends of text are masked as padding and not learned"
+            if setup.is_train
+            else "padding in prompts cannot be told from ends of text"
+        )
         yield Finding(
             "warning",
-            "the pad token is EOS, so real ends of text are masked as padding (huggingface/trl#5303): "
-            "give the tokenizer a pad token of its own",
+            f"the pad token is EOS, so {so} (huggingface/trl#5303): give the tokenizer a pad token of its own",
         )
     if setup.is_train and getattr(tokenizer, "padding_side", "left") != "left":
         yield Finding(

@@ -74,7 +74,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         r"|data\[\"input_ids\"\][\s\S]{0,400}?'NoneType' object is not subscriptable",
         releases=">=0.9.2,<1.13",
         cause="the dataset has fewer prompts than one batch; the incomplete batch is dropped, and training waits for "
-        "one for ever, or gets None where accelerate is older than 1.5",
+        "one for ever, or, with accelerate up to 1.6, gets None",
         advice="give more prompts, or make the batch smaller",
         link=ROW_OF_THE_MATRIX,
         found=True,

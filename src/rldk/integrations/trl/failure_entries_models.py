@@ -85,7 +85,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         releases=">=0.11,<1.13",
         cause="the policy and the reference model are the same object, so the KL between them would always be 0",
         advice="pass a copy of the policy, or None where the trainer is made with create_ppo_trainer",
-        link="https://github.com/huggingface/trl/pull/2023",
+        link=f"{_TRL}/2046",
         found=True,
     ),
     Failure(
@@ -135,7 +135,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         requires=("peft",),
         cause="the policy is a PeftModel already and a peft_config came with it",
         advice="give one of the two: the PeftModel as it is, or its base model with the peft_config",
-        link=f"{_TRL}/4223",
+        link=ROW_OF_THE_MATRIX,
         found=False,
     ),
     Failure(

@@ -150,6 +150,7 @@ def _train_trainer(generation: Generation, arguments: dict[str, Any], config: An
             trainer.add_callback(callback)
     if not hasattr(trainer, "processing_class"):  # PPOv2 says tokenizer, which transformers 5 no longer reads
         trainer.processing_class = trainer.tokenizer
+    _keep_callback_states(trainer)
     trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
     trainer.save_model = _with_ends_of_texts(trainer.save_model, trainer)
     return trainer
@@ -212,6 +213,15 @@ def _refuse_unknown(generation: Generation, value_model: Any, trainer_kwargs: di
             f"create_ppo_trainer: TRL {generation.version} has the step API, whose PPOTrainer takes no value_model: "
             f"the policy's own value head is it; leave it out, or use the train API (TRL {API_RELEASES['train']})"
         )
+
+
+def _keep_callback_states(trainer: Any) -> None:
+    """A place for each callback's state, which newer transformers saves and PPOv2Trainer makes from 0.11.0 on."""
+    state = trainer.state
+    if getattr(state, "stateful_callbacks", None) == {}:
+        parts = [*trainer.callback_handler.callbacks, trainer.control]
+        state.stateful_callbacks = [part for part in parts if hasattr(part, "state")]
+        state.__post_init__()  # transformers' own: a list becomes the dict that it saves
 
 
 def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None]:

@@ -76,6 +76,16 @@ def trl_tables(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
+    session.install("packaging", *group("test"))
+    for command in ("contract", "tables"):
+        session.run("python", "-m", "rldk_trl", command, "--docs", env={"PYTHONPATH": str(ROOT / "src")})
+    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
+    session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
+
+
+@nox.session
 def page(session: nox.Session) -> None:
     """Try the report page in headless Chromium; -- --screenshots docs/images takes pictures of the results here."""
     session.install("packaging", *group("page"))

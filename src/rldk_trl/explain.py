@@ -85,7 +85,7 @@ def _block(entry: Failure, version: Version | None) -> Iterable[str]:
     if entry.mended is not None:
         yield f"  mended:   by rldk.integrations.trl.{entry.mended}"
     if entry.found:
-        yield "  found:    by validate_ppo_setup or create_ppo_config, before TRL does"
+        yield "  found:    by validate_ppo_setup, create_ppo_config or check_trl_compatibility, before TRL does"
     yield f"  see:      {entry.link}"
 
 

@@ -25,8 +25,8 @@ _INTRO = """# Failures that PPO users meet
 {made}
 
 {count} entries. In each cell of the matrix tests reproduce the failure with TRL's own classes where it happens, let
-`validate_ppo_setup` or `create_ppo_config` find it beforehand, and let the library mend it where it can. An error, a
-traceback or the output of pytest is looked up with
+`validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` find it beforehand, and let the library mend it
+where it can. An error, a traceback or the output of pytest is looked up with
 
 ```sh
 python -m rldk_trl explain "'NoneType' object has no attribute 'base_model_prefix'"

@@ -39,7 +39,7 @@ class Failure:
     absent: tuple[str, ...] = ()
     """Distributions without which alone it happens."""
     found: bool
-    """Whether the library says it beforehand (``validate_ppo_setup`` or ``create_ppo_config``)."""
+    """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` says it beforehand."""
     mended: str | None = None
     """The public function that mends it; None where only the user can."""
 

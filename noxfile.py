@@ -22,13 +22,18 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 trl_matrix(
     tests=["tests/cell"],
     # What the cells' tests read besides the modules they import, which are found by themselves.
-    sources=["pyproject.toml", "tests/conftest.py", "examples"],
+    sources=["pyproject.toml", "tests/conftest.py", "examples", "src/rldk_maintenance/contract/releases.json"],
 )
 
 
 def group(name: str) -> list[str]:
     """The requirements of a dependency group in pyproject.toml."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def maintain(session: nox.Session, *arguments: str) -> None:
+    """Run a command of ``python -m rldk_maintenance``, which is in no wheel."""
+    session.run("python", "-m", "rldk_maintenance", *arguments, env={"PYTHONPATH": str(ROOT / "src")})
 
 
 @nox.session
@@ -43,7 +48,7 @@ def tests(session: nox.Session, pytest: str) -> None:
 def matrix_update(session: nox.Session) -> None:
     """Ask the index for new TRL releases; add, resolve and run them, and leave a diff to review."""
     session.install("packaging", "pip", *group("test"))
-    session.run("python", "-m", "rldk_trl", "update", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+    maintain(session, "update", *session.posargs)
 
 
 @nox.session
@@ -65,14 +70,16 @@ def typecheck(session: nox.Session) -> None:
 def trl_contract(session: nox.Session) -> None:
     """Read every TRL release's wheel, installing none; write the data and the docs made from it; -- --offline."""
     session.install("packaging", "pip", "pytest")
-    session.run("python", "-m", "rldk_trl", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+    session.run(
+        "python", "-m", "rldk_maintenance", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")}
+    )
 
 
 @nox.session
 def trl_tables(session: nox.Session) -> None:
     """Write docs/failures.md and docs/measured.md from the results of all cells; -- --partial, --docs or --check."""
     session.install("packaging", "pytest")
-    session.run("python", "-m", "rldk_trl", "tables", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
+    maintain(session, "tables", *session.posargs)
 
 
 @nox.session
@@ -80,7 +87,7 @@ def docs(session: nox.Session) -> None:
     """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
     session.install("packaging", *group("test"))
     for command in ("contract", "tables"):
-        session.run("python", "-m", "rldk_trl", command, "--docs", env={"PYTHONPATH": str(ROOT / "src")})
+        maintain(session, command, "--docs")
     tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, prepare_models_for_ppo, run_ppo
-from rldk.integrations.trl.checkpoints import load_ppo_checkpoint, save_ppo_checkpoint
+from rldk.integrations.trl.checkpoints.save_and_load import load_ppo_checkpoint, save_ppo_checkpoint
 from rldk_trl.tiny import build_tiny_gpt2
 
 scratch = Path(tempfile.mkdtemp())

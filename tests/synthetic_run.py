@@ -6,10 +6,10 @@ import dataclasses
 from pathlib import Path
 
 from rldk_trl.matrix.cells import Cell, all_cells
-from rldk_trl.matrix.junit import TestCounts
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.results import CellResult, result_files, write_result
 from rldk_trl.matrix.schema import Matrix
+from rldk_trl.runner.junit import TestCounts
+from rldk_trl.runner.results import CellResult, result_files, write_result
 
 EVIL = "</pre><script>document.title = 'taken over'</script><img src=x onerror=alert(1)>"
 ROWS = """

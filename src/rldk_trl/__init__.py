@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rldk_trl.release import TRLRelease
-    from rldk_trl.setup import PPOSetup
+    from rldk_trl.plugin.release import TRLRelease
+    from rldk_trl.plugin.setup import PPOSetup
 
 __all__ = ["PPOSetup", "TRLRelease"]
 
-pytest_plugins = ("rldk_trl.plugin", "rldk_trl.fixtures")
+pytest_plugins = ("rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures")
 
 
 def __getattr__(name: str) -> object:
     if name == "TRLRelease":
-        from rldk_trl.release import TRLRelease
+        from rldk_trl.plugin.release import TRLRelease
 
         return TRLRelease
     if name == "PPOSetup":
-        from rldk_trl.setup import PPOSetup
+        from rldk_trl.plugin.setup import PPOSetup
 
         return PPOSetup
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,16 +24,16 @@ from urllib.request import url2pathname
 
 import nox
 
+from rldk_trl.errors import RldkTrlError, RunError
 from rldk_trl.matrix.cells import all_cells, select_cells
-from rldk_trl.matrix.choice import read_options
-from rldk_trl.matrix.disk import budget_bytes
 from rldk_trl.matrix.loader import checkout_root, load_matrix
-from rldk_trl.matrix.run import CellJob
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.matrix.uv_tool import find_uv
-from rldk_trl.nox_cells import keep_within, run_and_judge, watch_run
 from rldk_trl.report import write_reports
 from rldk_trl.report.options import report_options
+from rldk_trl.runner.cell import CellJob
+from rldk_trl.runner.choice import read_options
+from rldk_trl.runner.disk import budget_bytes
+from rldk_trl.runner.session import keep_within, run_and_judge, watch_run
+from rldk_trl.runner.uv_tool import find_uv
 
 DISTRIBUTION = "rldk-trl"
 DEFAULT_SOURCES = ("src", "pyproject.toml")
@@ -76,7 +76,7 @@ def trl_matrix(
         matrix = load_matrix()
         cells = select_cells(all_cells(matrix), releases=releases, tags=tags)
         limit = _limit(timeout_s)
-    except MatrixError as error:
+    except RldkTrlError as error:
         raise SystemExit(f"rldk-trl: {error}") from None
     by_id = {cell.id: cell for cell in cells}  # nox's own report wants parameters that are plain JSON
 
@@ -86,7 +86,7 @@ def trl_matrix(
         """Test one pinned TRL release; -- --fresh, --only-failed, --since REV; the rest goes to pytest."""
         try:
             uv, asked, budget = find_uv(), read_options(session.posargs), budget_bytes(os.environ)
-        except MatrixError as error:
+        except RldkTrlError as error:
             session.error(str(error))
         root = Path.cwd()
         outer = {**os.environ, **session.env}
@@ -116,7 +116,7 @@ def trl_matrix(
             other = report_options(session.posargs).compare
             for path in write_reports(Path.cwd(), cells, listed=listed, compare=other):
                 session.log(f"wrote {path.relative_to(Path.cwd())}")
-        except MatrixError as error:
+        except RldkTrlError as error:
             session.error(str(error))
 
     _declare(
@@ -160,5 +160,5 @@ def _limit(timeout_s: float) -> float:
     except ValueError:
         limit = 0.0
     if not 0 < limit < float("inf"):
-        raise MatrixError(f"{TIMEOUT_VARIABLE}={text}, timeout_s={timeout_s}: write a number of seconds above 0")
+        raise RunError(f"{TIMEOUT_VARIABLE}={text}, timeout_s={timeout_s}: write a number of seconds above 0")
     return limit

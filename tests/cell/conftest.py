@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from rldk.integrations.trl.generations import installed_generation
+from rldk.integrations.trl.releases.generations import installed_generation
 from rldk_trl.matrix.cells import find_cell
 from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.schema import Release

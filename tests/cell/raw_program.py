@@ -17,7 +17,7 @@ from bounded_loader import BoundedLoader
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from rldk.integrations.trl.quiet import third_party_warnings
+from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 WRAPPER = "AutoModelForCausalLMWithValueHead"
 PROMPTS = ("the cat sat on the mat", "you are in the house", "what is good of you", "is the cat of the house")

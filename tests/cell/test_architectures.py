@@ -40,7 +40,7 @@ def tokenizer(make_ppo_setup, tiny_gpt2):
 
 @pytest.fixture
 def generation(make_ppo_setup):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation()
 

@@ -11,7 +11,7 @@ import pytest
 from packaging.version import Version
 
 from rldk.integrations.trl import fix_generation_config
-from rldk.integrations.trl.quiet import third_party_warnings
+from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 WRAPPER = "AutoModelForCausalLMWithValueHead"
 

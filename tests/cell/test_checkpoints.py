@@ -10,7 +10,7 @@ import pytest
 from both_apis import EACH_API, config_of
 
 from rldk.integrations.trl import create_ppo_trainer, run_ppo
-from rldk.integrations.trl.checkpoints import load_ppo_checkpoint, save_ppo_checkpoint
+from rldk.integrations.trl.checkpoints.save_and_load import load_ppo_checkpoint, save_ppo_checkpoint
 
 pytestmark = pytest.mark.trl_ppo
 

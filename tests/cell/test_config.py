@@ -54,7 +54,7 @@ def test_every_option_arrives(row, version, tmp_path):
 
 
 def test_it_is_the_releases_own_class():
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     assert type(create_ppo_config()) is installed_generation().config
 

@@ -10,7 +10,7 @@ from packaging.version import Version
 from watched_runs import Run, remember_reads, watch_generation, watch_optimizer
 
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, run_ppo
-from rldk.integrations.trl.unread import NEVER_READ
+from rldk.integrations.trl.config.unread import NEVER_READ
 
 pytestmark = [pytest.mark.trl_ppo, EACH_API]
 

@@ -8,7 +8,7 @@ import pytest
 from packaging.version import Version
 
 from rldk.integrations.trl import run_ppo
-from rldk.integrations.trl.source import installed_version
+from rldk.integrations.trl.releases.installed import installed_version
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -26,7 +26,7 @@ def ids(ppo_setup):
 
 @pytest.fixture
 def generation(ppo_setup):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation()
 

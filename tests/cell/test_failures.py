@@ -14,8 +14,8 @@ from raw_program import RawTRL, traceback_of
 from raw_registry import PROGRAMS, RawProgram
 
 from rldk.integrations.trl import check_trl_compatibility, create_ppo_config
-from rldk.integrations.trl.failures import explain_failure, failure, failures
-from rldk.integrations.trl.validation import look_at_ppo_setup
+from rldk.integrations.trl.advice.failures import explain_failure, failure, failures
+from rldk.integrations.trl.checks.validation import look_at_ppo_setup
 
 # These end in an import, where a cell has only its own packages: see tests/runner/test_import_failures.py.
 OF_IMPORTS = {

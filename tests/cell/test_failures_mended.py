@@ -13,7 +13,7 @@ import pytest
 from raw_program import RawTRL
 
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, fix_generation_config, run_ppo
-from rldk.integrations.trl.failures import failure, failures
+from rldk.integrations.trl.advice.failures import failure, failures
 
 pytestmark = pytest.mark.trl_ppo
 

@@ -21,7 +21,7 @@ def tokenizer(make_ppo_setup, tiny_gpt2):
 
 @pytest.fixture
 def wrapper(make_ppo_setup, tiny_gpt2):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation().value_head.from_pretrained(str(tiny_gpt2))
 

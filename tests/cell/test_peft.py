@@ -37,7 +37,7 @@ def peft_model(tiny_gpt2):
 
 
 def wrapped(model):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation().value_head.from_pretrained(model)
 

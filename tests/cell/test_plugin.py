@@ -55,13 +55,13 @@ def test_nothing_heavy_is_imported_to_collect(downstream):
     assert result.returncode == 0, result.stdout
     assert "1 test collected" in result.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines() if "|" in line}
-    assert "rldk_trl.markers" in imported
+    assert "rldk_trl.plugin.marks" in imported
     assert not {name for name in imported if name.partition(".")[0] in HEAVY}
 
 
 @pytest.mark.trl_ppo
 def test_the_fixtures_agree_with_the_row(ppo_setup, ppo_trainer, trl_release, row):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     assert ppo_setup.release is trl_release
     assert trl_release.value_model_required is (row.api == "train")

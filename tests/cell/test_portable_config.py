@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from rldk.integrations.trl.config import create_ppo_config
-from rldk.integrations.trl.generations import installed_generation
-from rldk.integrations.trl.portable import portable_config
+from rldk.integrations.trl.config.create import create_ppo_config
+from rldk.integrations.trl.config.portable import portable_config
+from rldk.integrations.trl.releases.generations import installed_generation
 
 pytestmark = [pytest.mark.trl_ppo, pytest.mark.usefixtures("make_ppo_setup")]
 

@@ -23,7 +23,7 @@ def config(ppo_setup):
 
 @pytest.mark.trl("<0.9.2")
 def test_releases_before_it_refuse(version, measure):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     assert installed_generation("step") is installed_generation()
     with pytest.raises(
@@ -35,7 +35,7 @@ def test_releases_before_it_refuse(version, measure):
 
 @pytest.mark.trl(">=0.12")
 def test_releases_after_it_have_the_train_api_only(ppo_setup, version):
-    from rldk.integrations.trl.generations import generation_of, installed_generation
+    from rldk.integrations.trl.releases.generations import generation_of, installed_generation
 
     assert installed_generation("train") is installed_generation() is generation_of(ppo_setup.config)
     with pytest.raises(
@@ -45,7 +45,7 @@ def test_releases_after_it_have_the_train_api_only(ppo_setup, version):
 
 
 def test_an_api_that_never_was_is_an_error():
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     with pytest.raises(ValueError, match="no PPO API is called 'ppo': use 'step', 'train', or None"):
         installed_generation("ppo")

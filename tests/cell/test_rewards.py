@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import pytest
 from ppo_reference import bias_ends
 
-from rldk.integrations.trl.reward import as_reward_module, score_responses
-from rldk.integrations.trl.reward_function import RewardFunctionError, call_reward_function
+from rldk.integrations.trl.rewards.functions import RewardFunctionError, call_reward_function
+from rldk.integrations.trl.rewards.scoring import as_reward_module, score_responses
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -223,7 +223,7 @@ def test_the_same_ids_are_the_same_text_on_both_apis(ppo_setup):
 
 @pytest.mark.parametrize("kind", ["sequence classifier", "value-head wrapper"])
 def test_a_model_s_score_is_what_it_says_of_the_text_alone(make_ppo_setup, tiny_gpt2, kind, measure):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     setup = make_ppo_setup(response_length=6)
     bias_ends(setup.model, setup.tokenizer, end=2.0)

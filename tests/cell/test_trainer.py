@@ -9,14 +9,14 @@ import warnings
 import pytest
 
 from rldk.integrations.trl import create_ppo_trainer, fix_generation_config, prepare_models_for_ppo, run_ppo
-from rldk.integrations.trl.quiet import third_party_warnings
+from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 pytestmark = pytest.mark.trl_ppo
 
 
 @pytest.fixture
 def generation(make_ppo_setup):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation()
 

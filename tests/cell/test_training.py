@@ -128,7 +128,7 @@ def test_train_api_saves_and_loads_the_same_logits(ppo_setup, tmp_path):
 def test_step_api_saves_and_loads_the_same_logits_and_values(ppo_setup, tmp_path):
     import torch
 
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     ppo_setup.train()
     ppo_setup.model.save_pretrained(str(tmp_path / "saved"))

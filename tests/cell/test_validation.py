@@ -14,7 +14,7 @@ pytestmark = pytest.mark.trl_ppo
 
 @pytest.fixture
 def wrapper(ppo_setup, tiny_gpt2):
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     return installed_generation().value_head.from_pretrained(str(tiny_gpt2))
 

@@ -20,7 +20,7 @@ def trained(tiny_gpt2):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rldk.integrations.trl.generations import installed_generation
+    from rldk.integrations.trl.releases.generations import installed_generation
 
     wrapper = installed_generation().value_head.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_gpt2))
     generator = torch.Generator().manual_seed(0)
@@ -79,7 +79,7 @@ def same_weights(module, expected):
 def test_every_file_format_is_read(trained, saved, tiny_gpt2):
     import torch
 
-    from rldk.integrations.trl.value_head import saved_value_head
+    from rldk.integrations.trl.models.value_head import saved_value_head
 
     expected = trained.v_head.state_dict()
     for name, folder in saved.items():
@@ -92,7 +92,7 @@ def test_every_file_format_is_read(trained, saved, tiny_gpt2):
 
 def test_a_hub_checkpoint_is_read_from_the_cache(trained, saved, tmp_path, make_ppo_setup):
     """The layout is huggingface_hub's own; the network is closed here, so a look that asks it would fail."""
-    from rldk.integrations.trl.value_head import saved_value_head
+    from rldk.integrations.trl.models.value_head import saved_value_head
 
     place = tmp_path / "models--someone--policy"
     (place / "refs").mkdir(parents=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from downstream_runs import Downstream
 
-from rldk_trl.import_check import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
+from rldk_trl.cell_protocol import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
 
 TEST = "def test_plain(): pass"
 

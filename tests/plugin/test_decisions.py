@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from rldk_trl.markers import Decision, Xfail, config_options, decide
-from rldk_trl.release import Installed, TRLRelease
+from rldk_trl.plugin.marks import Decision, Xfail, config_options, decide
+from rldk_trl.plugin.release import Installed, TRLRelease
 
 STEP = Installed(TRLRelease(Version("0.11.4"), "step", "trl", value_model_required=False))
 TRAIN = Installed(TRLRelease(Version("0.23.0"), "train", "trl", value_model_required=True))

@@ -5,7 +5,7 @@ from downstream_runs import Downstream
 
 SHOW = """
     def test_model(pytestconfig):
-        from rldk_trl.options import SETTINGS
+        from rldk_trl.plugin.options import SETTINGS
         print("model:", pytestconfig.stash[SETTINGS].model)
 """
 

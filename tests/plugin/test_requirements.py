@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from rldk_trl.requirements import satisfies, unmet
+from rldk_trl.plugin.requirements import satisfies, unmet
 
 
 @pytest.mark.parametrize(

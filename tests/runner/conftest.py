@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 import pytest
 
-from rldk_trl.matrix.outcome import Status
-from rldk_trl.matrix.results import RESULTS, read_result
+from rldk_trl.runner.outcome import Status
+from rldk_trl.runner.results import RESULTS, read_result
 
 RELEASES = ">=1.15"
 NOXFILE = f"""

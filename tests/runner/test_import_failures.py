@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rldk.integrations.trl.failures import explain_failure, failure, failures
+from rldk.integrations.trl.advice.failures import explain_failure, failure, failures
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.uv_tool import find_uv, uv_environment
+from rldk_trl.runner.uv_tool import find_uv, uv_environment
 
 IMPORT = "from trl import PPOTrainer, PPOConfig"
 EXPERIMENTAL = "from trl.experimental.ppo import PPOTrainer"

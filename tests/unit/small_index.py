@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from rldk_trl.contract.collect import collect
+from rldk_maintenance.contract.collect import collect
 
 TRAINER = """
 from torch import nn

@@ -12,13 +12,13 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from rldk.integrations.trl import compatibility
-from rldk.integrations.trl.generations import PPO_DELETED_IN, PPO_RELEASES
-from rldk.integrations.trl.options import option_releases, refusal
-from rldk_trl.contract import data, tables
-from rldk_trl.contract import option_releases as made
-from rldk_trl.contract.collect import problems
-from rldk_trl.contract.errors import ContractError
+from rldk.integrations.trl.advice import compatibility
+from rldk.integrations.trl.config.refusals import option_releases, refusal
+from rldk.integrations.trl.releases.generations import PPO_DELETED_IN, PPO_RELEASES
+from rldk_maintenance.contract import data, tables
+from rldk_maintenance.contract import option_releases as made
+from rldk_maintenance.contract.collect import problems
+from rldk_maintenance.errors import ContractError
 
 CONTRACT = data.load()
 ORDER = [release.version for release in CONTRACT.releases]
@@ -171,12 +171,12 @@ def test_the_history_is_of_releases_that_exist():
 
 def test_the_docs_are_made_from_the_data():
     page = (Path(__file__).parents[2] / "docs" / "generations.md").read_text(encoding="utf-8")
-    assert tables.fill(page, CONTRACT) == page, "run `python -m rldk_trl contract --docs`"
+    assert tables.fill(page, CONTRACT) == page, "run `python -m rldk_maintenance contract --docs`"
 
 
 def test_the_librarys_table_is_made_from_the_data():
     assert made.OPTIONS_FILE.read_text(encoding="utf-8") == made.dump(CONTRACT), (
-        "run `python -m rldk_trl contract --docs`"
+        "run `python -m rldk_maintenance contract --docs`"
     )
 
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 from packaging.version import Version
 
-from rldk.integrations.trl import changes
-from rldk.integrations.trl.change_entries import ENTRIES
-from rldk.integrations.trl.changes import ppo_changes
-from rldk.integrations.trl.config_defaults import OPTIONS, config_default, default_runs
-from rldk_trl.contract import data
-from rldk_trl.contract.defaults import DEFAULTS_FILE, dump, merge
+from rldk.integrations.trl.advice import changes
+from rldk.integrations.trl.advice.change_entries import ENTRIES
+from rldk.integrations.trl.advice.changes import ppo_changes
+from rldk.integrations.trl.config.defaults import OPTIONS, config_default, default_runs
+from rldk_maintenance.contract import data
+from rldk_maintenance.contract.defaults import DEFAULTS_FILE, dump, merge
 from rldk_trl.matrix.loader import load_matrix
 
 CONTRACT = data.load()

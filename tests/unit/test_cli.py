@@ -56,13 +56,6 @@ def test_unknown_release(capsys, argv, said):
     assert said in error_line(capsys)
 
 
-@pytest.mark.parametrize("command", ["lock"])
-def test_commands_of_a_checkout(capsys, monkeypatch, tmp_path, command):
-    monkeypatch.setattr(cli, "checkout_root", lambda: tmp_path)
-    assert cli.main([command]) == 2
-    assert f"{command}: runs in a source checkout" in error_line(capsys)
-
-
 def test_report_is_written_where_one_stands(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["report"]) == 0

@@ -8,7 +8,7 @@ import pytest
 from packaging.version import Version
 
 from rldk.integrations.trl import check_trl_compatibility
-from rldk.integrations.trl.compatibility import measured_releases
+from rldk.integrations.trl.advice.compatibility import measured_releases
 from rldk_trl.matrix.loader import load_matrix
 
 KEYS = {
@@ -108,7 +108,7 @@ def test_what_counts_as_measured_is_what_the_matrix_declares():
 
 
 def test_without_trl_it_says_what_to_install(monkeypatch):
-    from rldk.integrations.trl import compatibility
+    from rldk.integrations.trl.advice import compatibility
 
     monkeypatch.setattr(compatibility, "installed_version", lambda name: None)
     monkeypatch.setattr(compatibility, "installed_package", lambda: None)

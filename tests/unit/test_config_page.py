@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from rldk.integrations.trl.unread import NEVER_READ
-from rldk.integrations.trl.vocabulary import PORTABLE, STEP_DOES_ANYWAY, VOCABULARY
-from rldk_trl.contract import config_page
-from rldk_trl.contract.errors import ContractError
+from rldk.integrations.trl.config.unread import NEVER_READ
+from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_DOES_ANYWAY, VOCABULARY
+from rldk_maintenance.contract import config_page
+from rldk_maintenance.errors import ContractError
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 
 
 def test_the_page_is_what_is_made_of_the_tables():
     text = PAGE.read_text(encoding="utf-8")
-    assert config_page.fill(text) == text, "run `python -m rldk_trl contract --docs`"
+    assert config_page.fill(text) == text, "run `python -m rldk_maintenance contract --docs`"
     for name in (*PORTABLE, *STEP_DOES_ANYWAY, *NEVER_READ):
         assert f"`{name}`" in text
 

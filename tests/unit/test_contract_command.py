@@ -1,4 +1,4 @@
-"""``python -m rldk_trl contract``, on an index and a checkout of its own."""
+"""``python -m rldk_maintenance contract``, on an index and a checkout of its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 import pytest
 from small_index import GOOD, entry, serve
 
-from rldk_trl import cli
-from rldk_trl.contract import data, index, session
-from rldk_trl.contract.errors import ContractError
+from rldk_maintenance import cli
+from rldk_maintenance.contract import data, index, session
+from rldk_maintenance.errors import ContractError
 
 
 @pytest.fixture

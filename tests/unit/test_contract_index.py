@@ -7,9 +7,9 @@ import hashlib
 import pytest
 from small_index import FILES, GOOD, entry, read, serve, wheel
 
-from rldk_trl.contract import data, index
-from rldk_trl.contract.collect import problems
-from rldk_trl.contract.errors import ContractError
+from rldk_maintenance.contract import data, index
+from rldk_maintenance.contract.collect import problems
+from rldk_maintenance.errors import ContractError
 
 
 @pytest.fixture

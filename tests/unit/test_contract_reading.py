@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_index import FILES, GOOD, wheel
 
-from rldk_trl.contract.errors import ContractError
-from rldk_trl.contract.reading import read_release
+from rldk_maintenance.contract.reading import read_release
+from rldk_maintenance.errors import ContractError
 
 
 def test_what_is_read_of_a_release():

@@ -105,10 +105,10 @@ def test_the_line_that_explains_pytest_s_output(tmp_path):
     assert done.stdout.startswith("value-model-none\n")
 
 
-@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("python -m rldk_trl")])
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("python -m rldk_")])
 def test_commands_run(line, tmp_path):
     command, _, target = line.partition(" > ")
-    arguments = shlex.split(command)[3:]
+    module, *arguments = shlex.split(command)[2:]
     if arguments[0] in ("lock", "update", "contract", "nightly", "tables"):
         # These ask the index or write into the checkout: their own tests run them; here, that they exist.
         arguments = [arguments[0], "--help"]
@@ -116,7 +116,7 @@ def test_commands_run(line, tmp_path):
         for number, place in enumerate(arguments[1 : arguments.index("--into")]):
             write_synthetic(tmp_path / place, synthetic_result(list(STATUSES)[number]))
     result = subprocess.run(
-        [sys.executable, "-m", "rldk_trl", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
@@ -133,7 +133,7 @@ def test_all_other_shell_lines_are_nox_sessions():
     others = [
         line
         for line in shell_lines()
-        if not line.startswith("python -m rldk_trl") and ".venv/bin/nox" not in line and line != PIPED
+        if not line.startswith("python -m rldk_") and ".venv/bin/nox" not in line and line != PIPED
     ]
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "-l"], cwd=ROOT, capture_output=True, text=True, check=True

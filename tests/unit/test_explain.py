@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rldk.integrations.trl.failures import failures
+from rldk.integrations.trl.advice.failures import failures
 from rldk_trl import cli
 
 ROOT = Path(__file__).parents[2]

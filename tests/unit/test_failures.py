@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import rldk.integrations.trl as library
-from rldk.integrations.trl.failure_entry import ROW_OF_THE_MATRIX, Failure
-from rldk.integrations.trl.failures import explain_failure, failure, failures
+from rldk.integrations.trl.advice.catalogue.failure import ROW_OF_THE_MATRIX, Failure
+from rldk.integrations.trl.advice.failures import explain_failure, failure, failures
 from rldk_trl.matrix.loader import load_matrix
 
 RELEASES = [release.version for release in load_matrix().releases]
@@ -142,7 +142,7 @@ def test_where_it_happens(fields, version, packages, happens):
 
 
 def test_without_trl_nothing_happens_here(monkeypatch):
-    from rldk.integrations.trl import failure_entry
+    from rldk.integrations.trl.advice.catalogue import failure as failure_entry
 
     monkeypatch.setattr(failure_entry, "installed_version", lambda name: None)
     assert not any(entry.happens_on() for entry in failures())

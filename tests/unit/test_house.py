@@ -53,7 +53,7 @@ def known(name: str) -> str | None:
 
 
 def test_there_are_modules():
-    assert {"rldk.integrations.trl.trainer", "rldk_trl.plugin"} <= MODULES.keys()
+    assert {"rldk.integrations.trl.training.trainer", "rldk_trl.plugin.hooks"} <= MODULES.keys()
 
 
 def test_no_import_cycle():

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rldk.integrations import trl
-from rldk.integrations.trl import source, utils
-from rldk.integrations.trl.generations import import_or_explain
+from rldk.integrations.trl import utils
+from rldk.integrations.trl.releases import installed
+from rldk.integrations.trl.releases.generations import import_or_explain
 
 SRC = Path(__file__).parents[2] / "src"
 
@@ -18,13 +19,13 @@ SRC = Path(__file__).parents[2] / "src"
 @pytest.fixture(autouse=True)
 def no_trl(monkeypatch):
     """This environment has no TRL; where one is there after all, it is hidden from its metadata."""
-    monkeypatch.setattr(source.importlib.metadata, "version", _absent)
+    monkeypatch.setattr(installed.importlib.metadata, "version", _absent)
     for name in ("trl", "transformers", "torch"):
         monkeypatch.setitem(sys.modules, name, None)
 
 
 def _absent(name: str) -> str:
-    raise source.importlib.metadata.PackageNotFoundError(name)
+    raise installed.importlib.metadata.PackageNotFoundError(name)
 
 
 @pytest.mark.parametrize("package", ["rldk.integrations.trl", "rldk.integrations.trl.utils", "rldk_trl"])
@@ -71,6 +72,6 @@ def test_a_broken_library_is_told_from_an_absent_one(monkeypatch, tmp_path):
     """A stand-in for a broken install, which cannot be had from the index."""
     (tmp_path / "broken_library.py").write_text("raise RuntimeError('numpy 2 is not\\nmine')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(source.importlib.metadata, "version", lambda name: "1.2")
+    monkeypatch.setattr(installed.importlib.metadata, "version", lambda name: "1.2")
     with pytest.raises(ImportError, match=r"^broken_library 1\.2 is installed but .*RuntimeError: numpy 2 is not\)"):
         import_or_explain("broken_library")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rldk_trl.matrix.choice import Asked, choose, read_options
-from rldk_trl.matrix.dependencies import reachable_files
-from rldk_trl.matrix.results import CellResult
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import RunError
+from rldk_trl.runner.choice import Asked, choose, read_options
+from rldk_trl.runner.dependencies import reachable_files
+from rldk_trl.runner.results import CellResult
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_ours_are_taken_the_rest_goes_to_pytest(posargs, asked):
 
 @pytest.mark.parametrize("posargs", [["--since"], ["--fresh", "--only-failed"], ["--fresh", "--since", "main"]])
 def test_bad_options_are_one_line(posargs):
-    with pytest.raises(MatrixError, match=r"^after --: ") as caught:
+    with pytest.raises(RunError, match=r"^after --: ") as caught:
         read_options(posargs)
     assert "\n" not in str(caught.value)
 
@@ -85,12 +85,16 @@ def test_a_cell_depends_on_library_and_plugin_and_not_on_reports():
     source = ROOT / "src"
     reached = {file.relative_to(source).as_posix() for file in reachable_files(source, [ROOT / "tests/cell"])}
     assert {
-        "rldk/integrations/trl/trainer.py",
-        "rldk_trl/plugin.py",
+        "rldk/integrations/trl/training/trainer.py",
+        "rldk_trl/plugin/hooks.py",
         "rldk_trl/tiny.py",
         "rldk_trl/matrix/loader.py",
     } <= reached
-    assert not {name for name in reached if name.startswith(("rldk_trl/report", "rldk_trl/cli"))}
+    assert not {
+        name
+        for name in reached
+        if name.startswith(("rldk_trl/report", "rldk_trl/cli", "rldk_trl/commands", "rldk_maintenance"))
+    }
     assert "rldk_trl/nox.py" not in reached
 
 
@@ -98,5 +102,5 @@ def test_a_downstream_test_that_imports_nothing_of_ours_still_has_the_plugin(tmp
     (tmp_path / "test_mine.py").write_text("def test(ppo_setup): pass\n")
     source = ROOT / "src"
     reached = {file.name for file in reachable_files(source, [tmp_path])}
-    assert {"plugin.py", "fixtures.py", "trainer.py"} <= reached
+    assert {"hooks.py", "fixtures.py", "trainer.py"} <= reached
     assert "loader.py" not in reached

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from rldk_trl.matrix.disk import budget_bytes, prune, record_use
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import RunError
+from rldk_trl.runner.disk import budget_bytes, prune, record_use
 
 
 @pytest.fixture
@@ -54,5 +54,5 @@ def test_budget(text, expected):
 
 @pytest.mark.parametrize("text", ["many", "-1", "inf", "nan", ""])
 def test_a_bad_budget_is_one_line(text):
-    with pytest.raises(MatrixError, match=r"^RLDK_TRL_DISK_GB=.*write a number of gigabytes"):
+    with pytest.raises(RunError, match=r"^RLDK_TRL_DISK_GB=.*write a number of gigabytes"):
         budget_bytes({"RLDK_TRL_DISK_GB": text})

@@ -7,19 +7,13 @@ import datetime
 
 import pytest
 
-from rldk_trl.matrix import uv_tool
+from rldk_maintenance.locking import render_lock
+from rldk_trl.errors import MatrixError, ResolutionError
 from rldk_trl.matrix.cells import Cell, all_cells, find_cell
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.locking import (
-    ResolutionError,
-    compile_command,
-    inputs_digest,
-    read_lock,
-    read_pins,
-    render_lock,
-    write_lock,
-)
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.matrix.locks import inputs_digest, lock_path, read_lock, read_pins
+from rldk_trl.runner import uv_tool
+from rldk_trl.runner.resolving import compile_command
 
 
 @pytest.fixture
@@ -52,12 +46,12 @@ def test_render_refuses_what_is_no_pin(cell, line):
 
 
 def test_lock_is_read_back(cell, tmp_path):
-    write_lock(cell, render_lock(cell, ["trl==0.23.0"]), tmp_path)
+    lock_path(cell, tmp_path).write_text(render_lock(cell, ["trl==0.23.0"]), encoding="utf-8")
     assert read_pins(read_lock(cell, tmp_path)) == {"trl": "0.23.0"}
 
 
 def test_missing_lock(cell, tmp_path):
-    with pytest.raises(MatrixError, match=r"missing; run `python -m rldk_trl lock 0\.23\.0`"):
+    with pytest.raises(MatrixError, match=r"missing; run `python -m rldk_maintenance lock 0\.23\.0`"):
         read_lock(cell, tmp_path)
 
 
@@ -100,7 +94,9 @@ def test_a_lock_of_other_inputs_is_stale(cell, tmp_path, what):
     other = changed(cell, what)
     assert inputs_digest(other) != inputs_digest(cell)
     (tmp_path / f"{other.id}.txt").write_text(render_lock(cell, ["trl==0.23.0"]), encoding="utf-8")
-    with pytest.raises(MatrixError, match=r"stale, matrix\.toml has changed since; run `python -m rldk_trl lock"):
+    with pytest.raises(
+        MatrixError, match=r"stale, matrix\.toml has changed since; run `python -m rldk_maintenance lock"
+    ):
         read_lock(other, tmp_path)
 
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from rldk_trl.matrix.junit import Failure, JUnitError, JUnitReport, TestCounts, read_junit
-from rldk_trl.matrix.outcome import Observed, Verdict, classify
 from rldk_trl.matrix.schema import Expectation
+from rldk_trl.runner.junit import Failure, JUnitError, JUnitReport, TestCounts, read_junit
+from rldk_trl.runner.outcome import Observed, Verdict, classify
 
 PASS = Expectation()
 NO_PPO = Expectation("no-ppo", reason="deleted in 1.13.0")

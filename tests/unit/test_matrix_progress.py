@@ -8,8 +8,8 @@ from multiprocessing import Process
 
 import pytest
 
-from rldk_trl.matrix import progress
-from rldk_trl.matrix.progress import CellEnd, begin, ended, ends_of_run, failures_table, line, selected, started
+from rldk_trl.runner import progress
+from rldk_trl.runner.progress import CellEnd, begin, ended, ends_of_run, failures_table, line, selected, started
 
 CELLS = {"0.12.2": ["smoke", "period"], "0.23.0": ["smoke", "period"], "0.23.0-today": ["today"], "1.0.0": ["period"]}
 

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from rldk_trl.matrix.files import tree_digest, write_whole
-from rldk_trl.matrix.junit import TestCounts
-from rldk_trl.matrix.process import run_logged
-from rldk_trl.matrix.results import CellResult, read_result, result_files, write_result
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import ResultError
+from rldk_trl.files import tree_digest, write_whole
+from rldk_trl.runner.junit import TestCounts
+from rldk_trl.runner.process import run_logged
+from rldk_trl.runner.results import CellResult, read_result, result_files, write_result
 
 RESULT = CellResult(
     cell="0.23.0",
@@ -42,13 +42,13 @@ def test_a_broken_result_is_one_line(tmp_path, content):
     path = result_files(tmp_path, "0.23.0").json
     path.parent.mkdir(parents=True)
     path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(MatrixError, match=r"0\.23\.0\.json: not a result .*; run the cell again$"):
+    with pytest.raises(ResultError, match=r"0\.23\.0\.json: not a result .*; run the cell again$"):
         read_result(tmp_path, "0.23.0")
 
 
 def test_result_of_another_cell_is_refused(tmp_path):
     write_result(tmp_path, RESULT).rename(result_files(tmp_path, "1.0.0").json)
-    with pytest.raises(MatrixError, match=r"not a result of 1\.0\.0"):
+    with pytest.raises(ResultError, match=r"not a result of 1\.0\.0"):
         read_result(tmp_path, "1.0.0")
 
 
@@ -126,7 +126,7 @@ def test_time_limit_kills_the_whole_group(tmp_path):
 def test_terminated_runner_takes_its_program_along(tmp_path):
     inner = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
     outer = (
-        "import os, sys; from pathlib import Path; from rldk_trl.matrix.process import run_logged\n"
+        "import os, sys; from pathlib import Path; from rldk_trl.runner.process import run_logged\n"
         f"run_logged([sys.executable, '-c', {inner!r}], cwd=Path('.'), env=dict(os.environ), log=Path('log'),"
         " timeout_s=60)"
     )

@@ -9,8 +9,8 @@ import tomllib
 import pytest
 from packaging.version import Version
 
+from rldk_maintenance.updating.rows import DRAFT, PENDING, REVIEW, MatrixText, Row, draft_lines, new_row
 from rldk_trl.matrix.loader import find_matrix, load_matrix
-from rldk_trl.matrix.rows import DRAFT, PENDING, REVIEW, MatrixText, Row, draft_lines, new_row
 
 SHIPPED = find_matrix().read_text(encoding="utf-8")
 LATER = datetime.date(2030, 1, 1)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from rldk_trl.errors import RunError
 from rldk_trl.matrix.cells import find_cell
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.results import read_result, result_files
-from rldk_trl.matrix.run import CellJob, result_digest, run_cell
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.matrix.uv_tool import find_uv
+from rldk_trl.runner.cell import CellJob, result_digest, run_cell
+from rldk_trl.runner.results import read_result, result_files
+from rldk_trl.runner.uv_tool import find_uv
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_missing_lock_is_an_error_result_and_nothing_old_stays(job, tmp_path):
         path.write_text("of an earlier run")
     result = run_cell(job)
     assert (result.status, result.phase) == ("error", "resolve")
-    assert "run `python -m rldk_trl lock 0.23.0`" in str(result.reason)
+    assert "run `python -m rldk_maintenance lock 0.23.0`" in str(result.reason)
     assert read_result(tmp_path, "0.23.0") == result
     assert not files.junit.exists()
 
@@ -55,7 +55,7 @@ def test_missing_tests_leave_no_result(job, tmp_path):
     files = result_files(tmp_path, "0.23.0")
     files.json.parent.mkdir(parents=True)
     files.json.write_text("of an earlier run")
-    with pytest.raises(MatrixError, match=r"0\.23\.0: nothing is not in .*; mend `tests` or `sources`"):
+    with pytest.raises(RunError, match=r"0\.23\.0: nothing is not in .*; mend `tests` or `sources`"):
         run_cell(dataclasses.replace(job, tests=("nothing",)))
     assert not files.json.exists()
 

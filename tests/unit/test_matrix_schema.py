@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rldk_trl.errors import MatrixError
 from rldk_trl.matrix.cells import all_cells, find_cell, select_cells
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.schema import Expectation, MatrixError
+from rldk_trl.matrix.schema import Expectation
 
 TOP = """
 schema = 1

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
+from rldk_trl.errors import RunError
 from rldk_trl.matrix.cells import find_cell
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.matrix.since import changed_files, row_changed, touches
+from rldk_trl.runner.since import changed_files, row_changed, touches
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def test_only_the_changed_row_counts(checkout):
 
 @pytest.mark.parametrize("revision", ["nothing-of-that-name", "--output=x"])
 def test_no_such_revision_is_one_line(checkout, revision):
-    with pytest.raises(MatrixError, match=f"^--since {revision}: git says: ") as caught:
+    with pytest.raises(RunError, match=f"^--since {revision}: git says: ") as caught:
         changed_files(checkout, revision)
     assert "\n" not in str(caught.value)
 
 
 def test_outside_a_checkout_is_one_line(tmp_path):
-    with pytest.raises(MatrixError, match=r"git says: .*not a git repository"):
+    with pytest.raises(RunError, match=r"git says: .*not a git repository"):
         changed_files(tmp_path, "HEAD")

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from rldk_trl.matrix import update
+from rldk_maintenance import locking
+from rldk_maintenance.updating.rows import DRAFT, PENDING, MatrixText
+from rldk_maintenance.updating.update import Upload, add_locks, add_rows, pending_cells, record
+from rldk_trl.errors import ResolutionError
 from rldk_trl.matrix.cells import all_cells, find_cell
-from rldk_trl.matrix.junit import TestCounts
 from rldk_trl.matrix.loader import find_matrix, load_matrix
-from rldk_trl.matrix.locking import CONSTRAINTS, ResolutionError
-from rldk_trl.matrix.results import CellResult, result_files, write_result
-from rldk_trl.matrix.rows import DRAFT, PENDING, MatrixText
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.matrix.update import Upload, add_locks, add_rows, pending_cells, record
+from rldk_trl.matrix.locks import CONSTRAINTS
+from rldk_trl.runner.junit import TestCounts
+from rldk_trl.runner.results import CellResult, result_files, write_result
 
 SHIPPED = find_matrix().read_text(encoding="utf-8")
 LATER = datetime.date(2030, 1, 1)
@@ -161,11 +161,15 @@ def test_only_missing_and_stale_locks_are_resolved(monkeypatch, tmp_path):
     (tmp_path / "0.25.0-today.txt").write_bytes((tmp_path / "0.25.1-today.txt").read_bytes())
     # Stands in for uv: what it resolves is in the shipped locks.
     shipped = {cell.id: (CONSTRAINTS / f"{cell.id}.txt").read_text() for cell in all_cells(matrix)}
-    monkeypatch.setattr(update, "resolve", lambda cell, _uv, _env: shipped[cell.id])
+    monkeypatch.setattr(locking, "resolve", lambda cell, _uv, _env: pins_of(shipped[cell.id]))
     assert add_locks(matrix, "uv", {}, tmp_path) == ["0.24.0.txt", "0.25.0-today.txt"]
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         f"{name}.txt": text for name, text in shipped.items()
     }
+
+
+def pins_of(lock: str) -> list[str]:
+    return [line for line in lock.splitlines() if not line.startswith("#")]
 
 
 def test_a_release_that_cannot_be_resolved_is_one_line_and_stays_pending(checkout, monkeypatch):
@@ -174,7 +178,7 @@ def test_a_release_that_cannot_be_resolved_is_one_line_and_stays_pending(checkou
 
     path = hide(checkout, "0.24.0")
     add_rows(path, FakeIndex(), LATER)
-    monkeypatch.setattr(update, "resolve", refuse)
-    with pytest.raises(MatrixError, match="uv cannot resolve it"):
+    monkeypatch.setattr(locking, "resolve", refuse)
+    with pytest.raises(ResolutionError, match="uv cannot resolve it"):
         add_locks(load_matrix(path), "uv", {}, checkout / "no locks here")
     assert pending_cells(load_matrix(path))

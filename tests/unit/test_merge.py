@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rldk_trl import cli
-from rldk_trl.matrix.merge import merge_results
-from rldk_trl.matrix.results import result_files
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import ResultError
 from rldk_trl.report import write_reports
+from rldk_trl.report.merge import merge_results
+from rldk_trl.runner.results import result_files
 from synthetic_run import STATUSES, synthetic_result, write_synthetic, write_synthetic_run
 
 
@@ -74,7 +74,7 @@ def test_different_results_for_a_cell_are_an_error_and_nothing_is_written(tmp_pa
     path = getattr(result_files(machines[1], "0.23.0"), part)
     path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
     for order in (machines, machines[::-1]):
-        with pytest.raises(MatrixError, match=r"^0\.23\.0: .* hold different results; .*--newer$"):
+        with pytest.raises(ResultError, match=r"^0\.23\.0: .* hold different results; .*--newer$"):
             merge_results(order, tmp_path / "into")
     assert not (tmp_path / "into").exists()
 
@@ -83,7 +83,7 @@ def test_what_is_there_takes_part(tmp_path):
     write_synthetic(tmp_path, synthetic_result("0.23.0", status="fail", reason="here"))
     write_synthetic(tmp_path / "other", synthetic_result("0.23.0"))
     before = content(tmp_path / ".matrix")
-    with pytest.raises(MatrixError, match="hold different results"):
+    with pytest.raises(ResultError, match="hold different results"):
         merge_results([tmp_path / "other"], tmp_path / ".matrix")
     assert content(tmp_path / ".matrix") == before
 
@@ -104,9 +104,9 @@ def test_newer_without_a_time_or_with_equal_times_is_an_error(tmp_path):
     write_synthetic(tmp_path / "one", synthetic_result("0.23.0", finished=""))
     write_synthetic(tmp_path / "two", synthetic_result("0.23.0"))
     write_synthetic(tmp_path / "three", synthetic_result("0.23.0", reason="x"))
-    with pytest.raises(MatrixError, match="not all say when they finished"):
+    with pytest.raises(ResultError, match="not all say when they finished"):
         merge_results([tmp_path / "one", tmp_path / "two"], tmp_path / "into", newer=True)
-    with pytest.raises(MatrixError, match="at the same moment"):
+    with pytest.raises(ResultError, match="at the same moment"):
         merge_results([tmp_path / "three", tmp_path / "two"], tmp_path / "into", newer=True)
 
 
@@ -170,7 +170,7 @@ def test_a_failure_while_writing_changes_nothing(tmp_path, monkeypatch, there_be
         return real(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(MatrixError, match="No space left on device"):
+    with pytest.raises(ResultError, match="No space left on device"):
         merge_results(machines, into)
     assert content(into) == before
     monkeypatch.undo()

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from rldk_trl import cli
-from rldk_trl.matrix.junit import Failure
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.nightly import TITLE, decide, read_issue, read_run, signature
+from rldk_maintenance import cli
+from rldk_maintenance.errors import MaintenanceError
+from rldk_maintenance.nightly import TITLE, decide, read_issue, read_run, signature
+from rldk_trl.runner.junit import Failure
 
 MOVED = Failure("tests.cell.test_a", "ImportError", "ImportError: cannot import name 'PPOConfig' from 'trl'")
 SIZE = Failure("tests.cell.test_b", "ValueError", "ValueError: 5 at 0x7f12 in /tmp/pytest-1/a.py")
@@ -92,7 +92,7 @@ def test_issue_as_gh_writes_it(tmp_path):
     assert read_issue(path) == "a\nb\nc"
     assert read_issue(None) is None
     path.write_text("{}")
-    with pytest.raises(MatrixError, match=r"issue\.json: not an issue"):
+    with pytest.raises(MaintenanceError, match=r"issue\.json: not an issue"):
         read_issue(path)
 
 

@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from rldk_trl.matrix.results import result_files
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import CommandError, ResultError
 from rldk_trl.report import escape_cell, report_rows, write_reports
 from rldk_trl.report.badge import badge, render_badge
 from rldk_trl.report.options import report_options
+from rldk_trl.runner.results import result_files
 from synthetic_run import EVIL, STATUSES, synthetic_result, write_synthetic, write_synthetic_run
 
 GREEN, AMBER, RED = "#1a7f37", "#8a5a00", "#b62324"
@@ -97,13 +97,13 @@ def test_without_compare_nothing_is_said_of_changes(tmp_path, two_runs):
 def test_what_is_no_report_is_one_line(tmp_path, two_runs, content):
     other = tmp_path / "other.json"
     other.write_bytes(content.encode("latin-1"))
-    with pytest.raises(MatrixError, match=r"^--compare .*other\.json: not a report .*; give a report\.json"):
+    with pytest.raises(ResultError, match=r"^--compare .*other\.json: not a report .*; give a report\.json"):
         written(tmp_path, two_runs, other)
     assert not (tmp_path / ".matrix/report.json").exists()
 
 
 def test_nothing_to_compare_with(tmp_path, two_runs):
-    with pytest.raises(MatrixError, match="nowhere: no results there"):
+    with pytest.raises(ResultError, match="nowhere: no results there"):
         written(tmp_path, two_runs, tmp_path / "nowhere")
 
 
@@ -111,7 +111,7 @@ def test_options_of_the_session(tmp_path):
     assert report_options([]).compare is None
     assert report_options(["--compare", str(tmp_path)]).compare == tmp_path
     for mistake in (["--compere", "x"], ["--compare"], ["x"]):
-        with pytest.raises(MatrixError, match=r"^trl_report: .*; after -- goes --compare OTHER$"):
+        with pytest.raises(CommandError, match=r"^trl_report: .*; after -- goes --compare OTHER$"):
             report_options(mistake)
 
 

@@ -14,13 +14,13 @@ from html.parser import HTMLParser
 import pytest
 
 from rldk_trl import cli
+from rldk_trl.errors import ResultError
 from rldk_trl.matrix.cells import all_cells
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.results import CellResult, result_files
-from rldk_trl.matrix.schema import MatrixError
 from rldk_trl.report import write_reports
 from rldk_trl.report.logs import log_end
 from rldk_trl.report.page import GENERATIONS, SIGNS, TEMPLATES, generation
+from rldk_trl.runner.results import CellResult, result_files
 from synthetic_run import EVIL, STATUSES, synthetic_result, write_synthetic, write_synthetic_run
 
 VOID = {"meta", "input", "br", "img", "link"}
@@ -273,7 +273,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, caps
 def test_broken_results_make_no_page(tmp_path, run):
     matrix, cells = run
     result_files(tmp_path, "0.23.0").json.write_text("{", encoding="utf-8")
-    with pytest.raises(MatrixError, match="not a result"):
+    with pytest.raises(ResultError, match="not a result"):
         write_reports(tmp_path, cells, listed=matrix.listed)
     assert not (tmp_path / ".matrix/report.html").exists()
 

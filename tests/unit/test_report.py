@@ -9,8 +9,8 @@ import pytest
 
 from rldk_trl.matrix.cells import all_cells
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.results import CellResult, write_result
 from rldk_trl.report import NOT_RUN, escape_cell, report_rows, write_reports
+from rldk_trl.runner.results import CellResult, write_result
 
 RESULT = CellResult(
     cell="0.23.0",

@@ -8,11 +8,11 @@ import shlex
 import pytest
 
 from rldk_trl import cli
+from rldk_trl.errors import CommandError
 from rldk_trl.matrix.cells import all_cells
 from rldk_trl.matrix.loader import load_matrix
-from rldk_trl.matrix.results import CellResult, write_result
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.matrix.shards import MOST_JOBS, make_shards
+from rldk_trl.report.shards import MOST_JOBS, make_shards
+from rldk_trl.runner.results import CellResult, write_result
 from synthetic_run import synthetic_matrix
 
 
@@ -46,7 +46,7 @@ def test_an_unknown_cell_lasts_as_long_as_the_median(cells):
 
 @pytest.mark.parametrize("count", [0, -1, MOST_JOBS + 1])
 def test_a_count_that_cannot_be_had(cells, count):
-    with pytest.raises(MatrixError, match=rf"^--shards {count}: write a number from 1 to 256"):
+    with pytest.raises(CommandError, match=rf"^--shards {count}: write a number from 1 to 256"):
         make_shards(cells, count, {})
 
 

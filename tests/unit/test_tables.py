@@ -7,15 +7,15 @@ import json
 
 import pytest
 
-from rldk.integrations.trl.failures import failure
-from rldk_trl import cli
+from rldk.integrations.trl.advice.failures import failure
+from rldk_maintenance import cli
+from rldk_maintenance.errors import MaintenanceError
+from rldk_maintenance.tables import command, data
+from rldk_maintenance.tables.collect import combine, disagreements, read_notes
+from rldk_maintenance.tables.spans import counted, releases_of, spans
 from rldk_trl.matrix.cells import all_cells
-from rldk_trl.matrix.junit import read_junit
-from rldk_trl.matrix.results import result_files, write_result
-from rldk_trl.matrix.schema import MatrixError
-from rldk_trl.tables import command, data
-from rldk_trl.tables.collect import combine, disagreements, read_notes
-from rldk_trl.tables.spans import counted, releases_of, spans
+from rldk_trl.runner.junit import read_junit
+from rldk_trl.runner.results import result_files, write_result
 from synthetic_run import STATUSES, synthetic_matrix, synthetic_result, write_synthetic
 
 ORDER = ("0.2.0", "0.9.6", "0.10.1", "1.0.0rc1", "1.0.0", "1.16.0")
@@ -185,7 +185,7 @@ def test_tests_that_agree_with_the_catalogue(tmp_path, run):
 )
 def test_a_note_that_cannot_be_meant(tmp_path, run, name, value, said):
     cells = run({"0.23.0": [(name, value)]})
-    with pytest.raises(MatrixError, match=r"^tables: 0\.23\.0: ") as caught:
+    with pytest.raises(MaintenanceError, match=r"^tables: 0\.23\.0: ") as caught:
         read_notes(tmp_path, cells)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -196,7 +196,7 @@ def test_cells_that_are_missing_or_failed(tmp_path, run):
     result_files(tmp_path, "0.4.7").remove()
     write_result(tmp_path, dataclasses.replace(GOOD["0.11.4"], status="fail"))
     write_result(tmp_path, dataclasses.replace(GOOD["0.26.2"], args=("-k", "it")))
-    with pytest.raises(MatrixError) as caught:
+    with pytest.raises(MaintenanceError) as caught:
         read_notes(tmp_path, cells)
     assert str(caught.value) == (
         "tables: 1 cells have no result (0.4.7), 1 cells are not as declared (0.11.4), 1 cells ran in part (0.26.2); "
@@ -213,7 +213,7 @@ def test_cells_that_are_missing_or_failed(tmp_path, run):
 def test_junit_that_is_not_the_result_s(tmp_path, run, text, said):
     cells = run({})
     result_files(tmp_path, "0.23.0").junit.write_text(text)
-    with pytest.raises(MatrixError, match="run the cell again") as caught:
+    with pytest.raises(MaintenanceError, match="run the cell again") as caught:
         read_notes(tmp_path, cells)
     assert said in str(caught.value)
 
@@ -223,7 +223,9 @@ def test_a_data_file_that_cannot_be_read(tmp_path, text):
     path = tmp_path / "measured.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(MatrixError, match=r"^measured\.json: not readable .*`python -m rldk_trl tables`$"):
+    with pytest.raises(
+        MaintenanceError, match=r"^measured\.json: not readable .*`python -m rldk_maintenance tables`$"
+    ):
         data.load(path)
 
 

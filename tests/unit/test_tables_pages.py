@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rldk.integrations.trl.failures import failures
-from rldk_trl.matrix.dependencies import reachable_files
-from rldk_trl.tables import command, data
-from rldk_trl.tables.failures_page import plain_messages
+from rldk.integrations.trl.advice.failures import failures
+from rldk_maintenance.tables import command, data
+from rldk_maintenance.tables.failures_page import plain_messages
+from rldk_trl.runner.dependencies import reachable_files
 
 ROOT = Path(__file__).parents[2]
 ENTRY = "wrapper-without-generation-config"
@@ -20,14 +20,15 @@ ENTRY = "wrapper-without-generation-config"
 def test_writing_data_and_pages_makes_no_result_stale():
     """Else a run of all cells would make itself stale: the tables are none of a cell's inputs."""
     reached = reachable_files(ROOT / "src", [ROOT / "tests/cell"])
-    assert ROOT / "src/rldk_trl/advice.py" in reached
+    assert ROOT / "src/rldk_trl/plugin/advice.py" in reached
     assert not [path for path in reached if path.parent.name in ("tables", "docs") or path.suffix != ".py"]
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
-    assert 'sources=["pyproject.toml", "tests/conftest.py", "examples"]' in noxfile
+    sources = '"pyproject.toml", "tests/conftest.py", "examples", "src/rldk_maintenance/contract/releases.json"'
+    assert f"sources=[{sources}]" in noxfile
 
 
 def test_the_pages_in_docs_are_what_the_data_say():
-    """They are never edited: `python -m rldk_trl tables --docs` makes them anew."""
+    """They are never edited: `python -m rldk_maintenance tables --docs` makes them anew."""
     for name, text in command.pages(data.load(data.DATA_FILE)).items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}"
 

@@ -1,1 +1,4 @@
-"""The compatibility matrix: its rows, their locks, and what running a cell of it has shown."""
+"""Reading the matrix: rows, lanes, expectations, cells and locks.
+
+Nothing here runs a cell or writes a file.
+"""

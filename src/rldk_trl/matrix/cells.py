@@ -9,7 +9,8 @@ from datetime import date
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from rldk_trl.matrix.schema import PERIOD, Expectation, Lane, Matrix, MatrixError, Release
+from rldk_trl.errors import MatrixError
+from rldk_trl.matrix.schema import PERIOD, Expectation, Lane, Matrix, Release
 
 
 @dataclass(frozen=True)

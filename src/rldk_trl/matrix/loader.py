@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import cast, get_args
 
+from rldk_trl.errors import MatrixError
 from rldk_trl.matrix.schema import (
     LATE_PHASES,
     PERIOD,
@@ -17,7 +18,6 @@ from rldk_trl.matrix.schema import (
     Fixed,
     Lane,
     Matrix,
-    MatrixError,
     Phase,
     Release,
     Whose,

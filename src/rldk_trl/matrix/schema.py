@@ -19,10 +19,6 @@ PERIOD = "period"
 LATE_PHASES = ("import", "test")
 
 
-class MatrixError(ValueError):
-    """One line: which file and row is wrong, how, and what to do."""
-
-
 @dataclass(frozen=True)
 class Expectation:
     """What a cell is declared to do; everything but ``status`` is given only where that is not a pass.

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rldk_trl.errors import ResultError
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.merge import results_folder
-from rldk_trl.matrix.results import read_result_file
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.report.merge import results_folder
 from rldk_trl.report.rows import NOT_RUN, ReportRow, report_row
+from rldk_trl.runner.results import read_result_file
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def find_changes(other: Path, cells: Iterable[Cell], rows: Sequence[ReportRow]) 
     """Compare rows with another run: a folder with results, or the ``report.json`` of that run.
 
     Raises:
-        MatrixError: ``other`` is neither.
+        ResultError: ``other`` is neither.
     """
     before = _from_report(other) if other.is_file() else _from_results(other, cells)
     now = {row.cell: Seen(row.status, row.as_declared, row.packages, row.reason) for row in rows if row.ran}
@@ -134,7 +134,7 @@ def _from_report(path: Path) -> dict[str, Seen]:
             if row["status"] != NOT_RUN
         }
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise MatrixError(
+        raise ResultError(
             f"--compare {path}: not a report ({type(error).__name__}: {error}); give a report.json of this"
             " rldk-trl, or a folder with results"
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rldk_trl.matrix.schema import MatrixError
+from rldk_trl.errors import CommandError
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +22,14 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise MatrixError(f"trl_report: {message}; after -- goes --compare OTHER")
+        raise CommandError(f"trl_report: {message}; after -- goes --compare OTHER")
 
 
 def report_options(arguments: Sequence[str]) -> argparse.Namespace:
     """The options in what followed ``--``.
 
     Raises:
-        MatrixError: there is something else.
+        CommandError: there is something else.
     """
     parser = _Parser(prog="nox -s trl_report --", add_help=False)
     add_report_options(parser)

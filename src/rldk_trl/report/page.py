@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from rldk.integrations.trl import check_trl_compatibility
+from rldk_trl.errors import ResultError
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.results import result_files
-from rldk_trl.matrix.schema import MatrixError, Release
+from rldk_trl.matrix.schema import Release
 from rldk_trl.report.compare import Changes
 from rldk_trl.report.logs import LINES_DECLARED, LINES_OTHERWISE, LogEnd, log_end
 from rldk_trl.report.rows import NOT_RUN, ReportRow, trained
+from rldk_trl.runner.results import result_files
 
 TEMPLATES = Path(__file__).with_name("templates")
 # Of all logs that are shown at length, together: keeps the page below the size of a photograph.
@@ -103,12 +104,12 @@ def render_page(
     """The page.
 
     Raises:
-        MatrixError: Jinja, which comes with the extra ``nox``, is not installed.
+        ResultError: Jinja, which comes with the extra ``nox``, is not installed.
     """
     try:
         import jinja2
     except ImportError:
-        raise MatrixError(
+        raise ResultError(
             "report.html: not written, it needs jinja2, which is not installed; pip install 'rldk-trl[nox]'"
         ) from None
     environment = jinja2.Environment(

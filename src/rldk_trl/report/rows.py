@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.junit import TestCounts
-from rldk_trl.matrix.outcome import DECLARED
-from rldk_trl.matrix.results import CellResult, read_result
 from rldk_trl.matrix.schema import PERIOD
+from rldk_trl.runner.junit import TestCounts
+from rldk_trl.runner.outcome import DECLARED
+from rldk_trl.runner.results import CellResult, read_result
 
 NOT_RUN = "not run"
 
@@ -58,7 +58,7 @@ def report_rows(root: Path, cells: Iterable[Cell]) -> list[ReportRow]:
     """One row for each cell.
 
     Raises:
-        MatrixError: a result file cannot be read.
+        ResultError: a result file cannot be read.
     """
     return [report_row(cell, read_result(root, cell.id)) for cell in cells]
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rldk_trl.errors import ResultError
+from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.files import write_whole
-from rldk_trl.matrix.schema import MatrixError, Release
+from rldk_trl.matrix.schema import Release
 from rldk_trl.report.badge import render_badge
 from rldk_trl.report.compare import find_changes
 from rldk_trl.report.markdown import render_markdown
@@ -34,7 +35,7 @@ def write_reports(
         The paths.
 
     Raises:
-        MatrixError: a result file, or ``compare``, cannot be read; a report cannot be written; or (after the
+        ResultError: a result file, or ``compare``, cannot be read; a report cannot be written; or (after the
             other three are written) the templates' library is not installed.
     """
     cells = list(cells)
@@ -61,6 +62,6 @@ def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
-        raise MatrixError(
+        raise ResultError(
             f"{path}: cannot be written ({error.strerror or error}); make room or the folder writable"
         ) from None

@@ -4,19 +4,19 @@ Importing this package imports neither TRL nor torch nor transformers; a functio
 does not find it raises ``ImportError`` with one line that says what to install.
 """
 
-from rldk.integrations.trl.changes import ppo_changes
-from rldk.integrations.trl.checkpoints import load_ppo_checkpoint, save_ppo_checkpoint
-from rldk.integrations.trl.compatibility import check_trl_compatibility
-from rldk.integrations.trl.config import create_ppo_config
-from rldk.integrations.trl.failures import explain_failure
-from rldk.integrations.trl.generation_config import fix_generation_config
-from rldk.integrations.trl.metrics import PPOMetrics
-from rldk.integrations.trl.models import PPOModels, prepare_models_for_ppo
-from rldk.integrations.trl.portable import portable_config
-from rldk.integrations.trl.reward_function import RewardFunctionError
-from rldk.integrations.trl.run import run_ppo
-from rldk.integrations.trl.trainer import create_ppo_trainer
-from rldk.integrations.trl.validation import validate_ppo_setup
+from rldk.integrations.trl.advice.changes import ppo_changes
+from rldk.integrations.trl.advice.compatibility import check_trl_compatibility
+from rldk.integrations.trl.advice.failures import explain_failure
+from rldk.integrations.trl.checkpoints.save_and_load import load_ppo_checkpoint, save_ppo_checkpoint
+from rldk.integrations.trl.checks.validation import validate_ppo_setup
+from rldk.integrations.trl.config.create import create_ppo_config
+from rldk.integrations.trl.config.portable import portable_config
+from rldk.integrations.trl.models.generation_config import fix_generation_config
+from rldk.integrations.trl.models.load import PPOModels, prepare_models_for_ppo
+from rldk.integrations.trl.rewards.functions import RewardFunctionError
+from rldk.integrations.trl.training.metrics import PPOMetrics
+from rldk.integrations.trl.training.run import run_ppo
+from rldk.integrations.trl.training.trainer import create_ppo_trainer
 
 __all__ = [
     "PPOMetrics",

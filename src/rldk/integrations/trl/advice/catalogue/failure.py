@@ -1,0 +1,99 @@
+"""`Failure`: one entry of the catalogue of failures that PPO users meet."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from rldk.integrations.trl.releases.installed import installed_version
+
+ROW_OF_THE_MATRIX = "row of the matrix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A failure that PPO users meet: how to know it, where it happens, why, and what helps."""
+
+    id: str
+    """Its name, in kebab-case."""
+    message: str
+    """A regular expression searched for in an error's text or traceback."""
+    releases: str
+    """The TRL releases on which it happens, a PEP 440 specifier."""
+    cause: str
+    """Why, one line that starts in the middle of a sentence."""
+    advice: str
+    """What to do, one line."""
+    link: str
+    """The issue or pull request that tells more, or `ROW_OF_THE_MATRIX`."""
+    requires: tuple[str, ...] = ()
+    """PEP 508 requirements that must be met besides for it to happen, such as ``"transformers>=5.15"``."""
+    absent: tuple[str, ...] = ()
+    """Distributions without which alone it happens."""
+    found: bool
+    """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` says it beforehand."""
+    mended: str | None = None
+    """The public function that mends it; None where only the user can."""
+
+    @property
+    def reference(self) -> str:
+        """The link as a sentence names it: ``huggingface/trl#2340``."""
+        found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", self.link)
+        return f"{found[1]}#{found[2]}" if found else self.link
+
+    def matches(self, text: str) -> bool:
+        """Whether ``text``, an error's message or a traceback, shows this failure."""
+        return re.search(self.message, text) is not None
+
+    def happens_on(self, version: str | Version | None = None, packages: Mapping[str, str] | None = None) -> bool:
+        """Whether it happens on a TRL release.
+
+        Args:
+            version: the release, None for the installed one. A pre-release counts as the release it leads to.
+            packages: distribution -> its version, for `requires` and `absent`. None stands for what is installed
+                if the release is the installed one, and else for anything that lets it happen.
+        """
+        installed = _release(installed_version("trl"))
+        release = installed if version is None else _release(version)
+        if release is None or release not in SpecifierSet(self.releases):
+            return False
+        if packages is not None:
+            versions = {str(canonicalize_name(name)): number for name, number in packages.items()}
+        elif release == installed:
+            versions = _installed_versions((*self.requires, *self.absent))
+        else:
+            return True
+        return all(_is_met(Requirement(one), versions) for one in self.requires) and not any(
+            canonicalize_name(name) in versions for name in self.absent
+        )
+
+
+def _installed_versions(requirements: tuple[str, ...]) -> dict[str, str]:
+    versions = {}
+    for name in (str(canonicalize_name(Requirement(one).name)) for one in requirements):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _is_met(requirement: Requirement, versions: Mapping[str, str]) -> bool:
+    version = versions.get(canonicalize_name(requirement.name))
+    try:
+        return version is not None and requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def _release(version: str | Version | None) -> Version | None:
+    try:
+        return None if version is None else Version(Version(str(version)).base_version)
+    except InvalidVersion:
+        return None

@@ -1,0 +1,143 @@
+"""Failures that lie in the tokenizer, the prompts and the config of a PPO setup."""
+
+from __future__ import annotations
+
+from rldk.integrations.trl.advice.catalogue.failure import ROW_OF_THE_MATRIX, Failure
+
+_TRL = "https://github.com/huggingface/trl/issues"
+
+INPUT_FAILURES: tuple[Failure, ...] = (
+    Failure(
+        id="tokenizer-without-pad-token",
+        message=r"Asking to pad but the tokenizer does not have a padding token"
+        r"|You are attempting to pad samples but the tokenizer you are using .*does not have a pad token",
+        releases=">=0.2,<1.13",
+        cause="the tokenizer has no pad token, and batches are padded with it",
+        advice="give it one that is not EOS, or load it with prepare_models_for_ppo or create_ppo_trainer, which do",
+        link=f"{_TRL}/466",
+        found=True,
+        mended="prepare_models_for_ppo",
+    ),
+    Failure(
+        id="pad-token-without-embedding",
+        message=r"IndexError: index out of range in self",
+        releases=">=0.2,<0.12",
+        cause="a pad token was added to the tokenizer and the model has no embedding for it",
+        advice="call resize_token_embeddings(len(tokenizer)) on the model, or load both with prepare_models_for_ppo",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+        mended="prepare_models_for_ppo",
+    ),
+    Failure(
+        id="string-columns",
+        message=r"too many dimensions 'str'|Unable to create tensor, you should probably activate truncation",
+        releases=">=0.9.2,<1.13",
+        cause="the dataset has string columns, of which the train API's collator cannot make tensors",
+        advice="keep input_ids only, or make the trainer with create_ppo_trainer, which leaves the others out",
+        link=f"{_TRL}/2340",
+        found=True,
+        mended="create_ppo_trainer",
+    ),
+    Failure(
+        id="prompts-not-tokenized",
+        message=r"You should supply an encoding or a list of encodings to this method that includes input_ids",
+        releases=">=0.9.2,<1.13",
+        cause="the dataset has no column input_ids",
+        advice="tokenize the prompts into a column input_ids",
+        link=f"{_TRL}/2340",
+        found=True,
+    ),
+    Failure(
+        id="sample-completions-without-eval-dataset",
+        message=r"object of type 'NoneType' has no len\(\)",
+        releases=">=0.9.2,<0.29",
+        cause="sample completions are generated from eval_dataset, and it is None",
+        advice="set num_sample_generations=0, or make the config with create_ppo_config, or the trainer with "
+        "create_ppo_trainer",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+        mended="create_ppo_trainer",
+    ),
+    Failure(
+        id="streaming-dataset",
+        message=r"object of type '\w*Iterable\w*' has no len\(\)"
+        r"|DataLoader with IterableDataset: expected unspecified shuffle option",
+        releases=">=0.2,<1.13",
+        cause="the dataset streams, and PPO trainers ask for its length and shuffle it",
+        advice="take as many prompts of it as the run needs: Dataset.from_list(list(stream.take(n)))",
+        link=f"{_TRL}/350",
+        found=True,
+    ),
+    Failure(
+        id="dataset-smaller-than-a-batch",
+        message=r"in repeat_generator[\s\S]{0,2000}?KeyboardInterrupt"
+        r"|data\[\"input_ids\"\][\s\S]{0,400}?'NoneType' object is not subscriptable",
+        releases=">=0.9.2,<1.13",
+        cause="the dataset has fewer prompts than one batch; the incomplete batch is dropped, and training waits for "
+        "one for ever, or, with accelerate up to 1.6, gets None",
+        advice="give more prompts, or make the batch smaller",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+    ),
+    Failure(
+        id="mini-batches-do-not-divide-the-batch",
+        message=r"`(?:local_)?batch_size` must be a multiple of `num_mini_batches`",
+        releases=">=0.17,<1.13",
+        cause="per_device_train_batch_size * gradient_accumulation_steps is no multiple of num_mini_batches, which "
+        "counted for more of them until 0.16.1",
+        advice="set per_device_train_batch_size, gradient_accumulation_steps and num_mini_batches so that it is",
+        link="https://github.com/huggingface/trl/pull/2531",
+        found=True,
+    ),
+    Failure(
+        id="step-batch-not-divisible",
+        message=r"`batch_size` must be a multiple of `(?:mini_batch_size \* )?gradient_accumulation_steps`",
+        releases=">=0.6,<0.12",
+        cause="batch_size is no multiple of mini_batch_size * gradient_accumulation_steps",
+        advice="make the config with create_ppo_config, whose batch is their product",
+        link=f"{_TRL}/1442",
+        found=False,
+        mended="create_ppo_config",
+    ),
+    Failure(
+        id="minibatch-too-small-to-whiten",
+        message=r"Per-rank minibatch size \d+ is insufficient for whitening",
+        releases=">=0.9.2,<1.13",
+        cause="whiten_rewards is on and a device's minibatch has fewer than 8 samples",
+        advice="turn whiten_rewards off, or raise per_device_train_batch_size",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+    ),
+    Failure(
+        id="config-of-another-class",
+        message=r"config must be a PPOConfig, got"
+        r"|'(?:\w*TrainingArguments|\w+Config|dict|NoneType)' object has no attribute "
+        r"'(?:total_episodes|stop_token|num_mini_batches|num_ppo_epochs|kl_estimator|model_adapter_name)'",
+        releases=">=0.2,<1.13",
+        cause="the config is no PPOConfig of the place that the trainer comes from",
+        advice="make it with create_ppo_config",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+        mended="create_ppo_config",
+    ),
+    Failure(
+        id="bf16-without-accelerator",
+        message=r"Your setup doesn't support bf16/gpu",
+        releases=">=0.19,<1.13",
+        cause="bf16 is on by default, so PPOConfig() fails without an accelerator, also with use_cpu=True alone",
+        advice="make the config with create_ppo_config, or set bf16=False and use_cpu=True",
+        link=f"{_TRL}/3515",
+        found=True,
+        mended="create_ppo_config",
+    ),
+    Failure(
+        id="logging-dir-removed",
+        message=r"unexpected keyword argument 'logging_dir'",
+        releases=">=0.12,<1.13",
+        requires=("transformers>=5.15",),
+        cause="transformers 5.15 took logging_dir out of TrainingArguments",
+        advice="drop it, or set the environment variable TENSORBOARD_LOGGING_DIR",
+        link=ROW_OF_THE_MATRIX,
+        found=True,
+    ),
+)

@@ -1,0 +1,197 @@
+"""``ppo_changes``: what changes for PPO code from one TRL release to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from rldk.integrations.trl.advice.change_entries import ENTRIES, Entry, Kind
+from rldk.integrations.trl.config.defaults import OPTIONS, config_default, default_runs
+from rldk.integrations.trl.config.refusals import option_releases
+from rldk.integrations.trl.config.unread import NEVER_READ
+from rldk.integrations.trl.config.vocabulary import VOCABULARY
+from rldk.integrations.trl.releases.generations import INSTALL_HINT, PPO_DELETED_IN, PPO_RELEASES
+from rldk.integrations.trl.releases.installed import installed_version
+from rldk.integrations.trl.releases.measured import measured_releases
+
+_OPTIONS = "read in every wheel: docs/generations.md"
+_FIRST, _TRAIN = Version("0.2.0"), Version("0.12.0")
+
+# Set by the trainer in the train API, so their default there, None, is none.
+_STEP_ONLY = frozenset(NEVER_READ)
+
+
+def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[str]:
+    """Say what changes for PPO code from one TRL release to another. Nothing is imported.
+
+    Args:
+        old: the release that the code was written for, e.g. ``"0.11.4"``.
+        new: the release it is to run on; None for the installed one. May be the older of the two.
+
+    Returns:
+        One line each, the most important first: API, module, constructor, options, defaults that changed silently,
+        behaviour that changed quietly, environment. Each begins with the release since when, says how it was before,
+        and names its source: an issue of huggingface/trl or a row of the matrix. Empty where nothing is known to
+        change. A release that was not measured is described by what was, and that is the first line.
+
+    Raises:
+        ValueError: a version is none by PEP 440, or ``new`` is None and TRL is not installed.
+    """
+    versions = _parsed(old, "old"), _installed() if new is None else _parsed(new, "new")
+    lines = [line for version in dict.fromkeys(versions) for line in _not_measured(version)]
+    here, there = (_release(version) for version in versions)
+    if here == there:
+        return lines
+    if here > there:
+        lines.append(f"going back from {versions[0]} to {versions[1]}: each line says what is no longer so")
+    has = [_has_ppo(version) for version in (here, there)]
+    if has != [True, True]:
+        return lines + _without_ppo(here, there, has)
+    for kind in ("api", "module", "constructor"):
+        lines += _entries(kind, here, there)
+    lines += _option_lines(here, there) + _default_lines(here, there)
+    return lines + _entries("behaviour", here, there) + _entries("environment", here, there)
+
+
+def _parsed(version: str | Version, name: str) -> Version:
+    try:
+        return version if isinstance(version, Version) else Version(version)
+    except (InvalidVersion, TypeError):
+        raise ValueError(
+            f"{name} version {version!r} is no version by PEP 440: name a release like '0.23.0'"
+        ) from None
+
+
+def _installed() -> Version:
+    found = installed_version("trl")
+    if found is None:
+        raise ValueError(f"TRL is not installed here: name the second version, or {INSTALL_HINT}")
+    return found
+
+
+def _release(version: Version) -> Version:
+    """A development or pre-release build counts as the release it leads to, a local one as its release."""
+    return Version(version.base_version)
+
+
+def _has_ppo(version: Version) -> bool:
+    return _FIRST <= version < Version(PPO_DELETED_IN)
+
+
+def _not_measured(version: Version) -> list[str]:
+    if version.public in measured_releases() or not _has_ppo(_release(version)):
+        return []
+    known = sorted(map(Version, measured_releases()))
+    near = [*[one for one in known if one < version][-1:], *[one for one in known if one > version][:1]]
+    return [
+        f"TRL {version}: no row of the matrix has run it, so it is described as {_release(version)}; measured nearest "
+        f"to it: {', '.join(map(str, near))}"
+    ]
+
+
+def _without_ppo(here: Version, there: Version, has: list[bool]) -> list[str]:
+    if not any(has):
+        return [f"neither TRL {here} nor {there} has PPO: TRL {PPO_RELEASES} have it ({INSTALL_HINT})"]
+    version = there if has[0] else here
+    deleted = version >= Version(PPO_DELETED_IN)
+    why = f"since {PPO_DELETED_IN} there is none (huggingface/trl#7020)" if deleted else "before 0.2.0 there is none"
+    if has[0]:
+        instead = f"stay below with {INSTALL_HINT}, or move to GRPOTrainer or RLOOTrainer"
+        return [f"TRL {there} has no PPO: {why}: {instead}"]
+    return [f"TRL {there} has PPO, and {here} has not: {why}"]
+
+
+def _crossed(since: Version, here: Version, there: Version) -> bool:
+    return min(here, there) < since <= max(here, there)
+
+
+def _entries(kind: Kind, here: Version, there: Version) -> list[str]:
+    crossed = [entry for entry in ENTRIES if entry.kind == kind and _crossed(Version(entry.since), here, there)]
+    return [_said(entry, forward=here < there) for entry in sorted(crossed, key=lambda entry: Version(entry.since))]
+
+
+def _said(entry: Entry, *, forward: bool) -> str:
+    if forward:
+        return f"since {entry.since}: {entry.now}; before: {entry.before} ({entry.source})"
+    return f"before {entry.since}: {entry.before}; since then: {entry.now} ({entry.source})"
+
+
+def _honours(option: str, version: Version) -> bool:
+    for span in option_releases()[option].split(", "):
+        first, _, last = span.partition("-")
+        if version in SpecifierSet(f">={first},<={last or first}", prereleases=True):
+            return True
+    return False
+
+
+def _option_lines(here: Version, there: Version) -> list[str]:
+    """Options that only one of the two has, with what they are called on the other."""
+    table = option_releases()
+    gone = [name for name in table if _honours(name, here) and not _honours(name, there)]
+    new = [name for name in table if _honours(name, there) and not _honours(name, here)]
+    renamed = []
+    for row in VOCABULARY:
+        was, now = (row.step, row.portable) if there >= _TRAIN else (row.portable, row.step)
+        left = [name for name in was if name in gone]
+        found = [name for name in now if name in new]
+        if left and found and "use_cpu" not in row.portable:  # one key of many is no other name
+            renamed.append(f"{', '.join(left)} -> {', '.join(found)}")
+            gone = [name for name in gone if name not in was]
+            new = [name for name in new if name not in now]
+    lines = []
+    if renamed:
+        pairs = "; ".join(renamed)
+        lines.append(f"TRL {there} calls options by other names, as create_ppo_config maps them: {pairs} ({_OPTIONS})")
+    if gone:
+        lines.append(f"TRL {there} has no option {', '.join(gone)} ({_OPTIONS})")
+    if new:
+        lines.append(f"TRL {there} has the options {', '.join(new)}, which {here} has not ({_OPTIONS})")
+    return lines
+
+
+def _default_lines(here: Version, there: Version) -> list[str]:
+    lines = []
+    for option in OPTIONS:
+        was, now = config_default(option, here), config_default(option, there)
+        both_apis = (here < _TRAIN) != (there < _TRAIN)
+        if not was or not now or was == now or (both_apis and option in _STEP_ONLY):
+            continue
+        since = max(Version(run[0]) for run in default_runs()[option] if _crossed(Version(run[0]), here, there))
+        lines.append(_changed_default(option, was[0], now[0], since, forward=here < there))
+    if (here < _TRAIN) != (there < _TRAIN):
+        step, train = (here, there) if here < there else (there, here)
+        lines += _across_apis(step, train, forward=here < there)
+    return lines
+
+
+def _changed_default(option: str, was: Any, now: Any, since: Version, *, forward: bool) -> str:
+    when = f"since {since}" if forward else f"before {since}"
+    return f"{when}: the default of {option} is {now!r}, not {was!r} (row of the matrix)"
+
+
+def _across_apis(step: Version, train: Version, *, forward: bool) -> list[str]:
+    """Defaults of what the two APIs call by different names."""
+
+    def default(option: str, version: Version) -> Any:
+        return config_default(option, version)[0]
+
+    kl = (
+        f"init_kl_coef={default('init_kl_coef', step)!r}, adapted towards target={default('target', step)!r}",
+        f"kl_coef={default('kl_coef', train)!r}, fixed",
+    )
+    batch = (
+        f"{default('batch_size', step)} prompts an update",
+        f"{default('per_device_train_batch_size', train)} prompts an update and process",
+    )
+    sampling = (
+        "what generate() is given",
+        f"{default('response_length', train)} tokens at temperature {default('temperature', train)}",
+    )
+    lines = []
+    for what, pair in (("KL coefficient", kl), ("batch", batch), ("response", sampling)):
+        was, now = pair if forward else pair[::-1]
+        when = "since 0.12.0" if forward else "before 0.12.0"
+        lines.append(f"{when}: the default {what} is {now}; it was {was} (row of the matrix)")
+    return lines

@@ -1,0 +1,99 @@
+"""What a PPO trainer knows besides its models: taken out of it as plain values, and put into another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.data.random_state import RandomState
+from rldk.integrations.trl.releases.generations import import_or_explain
+
+# What the step API's trainer counts (`highest_reward` and `compare_step` for push_to_hub_if_best), and the parts that
+# move with each update: the KL controller, and the running moments of the scores.
+_STEP_COUNTERS = ("current_step", "compare_step", "highest_reward")
+_STEP_MOVING = ("kl_ctl", "running")
+
+
+def training_state(trainer: Any) -> dict[str, Any]:
+    """Trainable parameters, optimizer, schedule, counters, position in the dataset, random generators.
+
+    Raises:
+        ValueError: something of it is no plain value.
+    """
+    state = {
+        "parameters": {name: parameter.detach() for name, parameter in _trainable(trainer).items()},
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": None if trainer.lr_scheduler is None else trainer.lr_scheduler.state_dict(),
+        "counters": {name: getattr(trainer, name) for name in _STEP_COUNTERS if hasattr(trainer, name)},
+        "moving": {name: _numbers(getattr(trainer, name)) for name in _STEP_MOVING if hasattr(trainer, name)},
+        "batches": BatchStream.of(trainer).state_dict(),
+        "random": vars(RandomState.capture()),
+    }
+    plain: dict[str, Any] = _plain(state)
+    return plain
+
+
+def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
+    """Put what `training_state` gave into ``trainer``, which is left as it was where that does not fit.
+
+    Raises:
+        ValueError: its parameters, its schedule or its dataset are not this trainer's.
+    """
+    parameters = _trainable(trainer)
+    wrong = sorted(
+        name
+        for name in saved["parameters"].keys() | parameters.keys()
+        if name not in parameters
+        or name not in saved["parameters"]
+        or parameters[name].shape != saved["parameters"][name].shape
+    )
+    if wrong:
+        raise ValueError(
+            f"the models are others: {len(wrong)} parameters differ, {', '.join(wrong[:3])} first: make the trainer "
+            f"with the models that the saved one had"
+        )
+    if (trainer.lr_scheduler is None) != (saved["scheduler"] is None):
+        raise ValueError("only one of the two runs has an lr_scheduler: make the trainer as the saved one was")
+    BatchStream.of(trainer).load_state_dict(saved["batches"])
+    with import_or_explain("torch").no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(saved["parameters"][name])
+    trainer.optimizer.load_state_dict(saved["optimizer"])
+    if trainer.lr_scheduler is not None:
+        trainer.lr_scheduler.load_state_dict(saved["scheduler"])
+    for name, value in saved["counters"].items():
+        setattr(trainer, name, value)
+    for name, numbers in saved["moving"].items():
+        _set_numbers(getattr(trainer, name), numbers)
+    RandomState(**saved["random"]).restore()
+
+
+def _trainable(trainer: Any) -> dict[str, Any]:
+    """What training changes: no buffer of a language model, no frozen layer, no PEFT base."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _numbers(part: Any) -> dict[str, Any]:
+    kinds = (bool, int, float, import_or_explain("numpy").generic, import_or_explain("torch").Tensor)
+    return {name: (type(value).__name__, value) for name, value in vars(part).items() if isinstance(value, kinds)}
+
+
+def _set_numbers(part: Any, numbers: dict[str, Any]) -> None:
+    """With their kinds: arithmetic with numpy's float32, which the KL coefficient becomes, rounds otherwise."""
+    np = import_or_explain("numpy")
+    for name, (kind, value) in numbers.items():
+        setattr(part, name, value if kind in ("bool", "int", "float", "Tensor") else getattr(np, kind)(value))
+
+
+def _plain(value: Any, where: str = "the state") -> Any:
+    """``value`` of nothing but what ``torch.load`` reads without running code; numpy's numbers become Python's."""
+    if isinstance(value, dict):
+        return {key: _plain(item, f"{where}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item, where) for item in value)
+    if value is None or isinstance(value, str | import_or_explain("torch").Tensor):
+        return value
+    if isinstance(number := getattr(value, "item", lambda: value)(), bool | int | float):
+        return number
+    raise ValueError(f"save_ppo_checkpoint: {where} is a {type(value).__name__}, which cannot be saved: leave it out")

@@ -1,0 +1,88 @@
+"""What the installed TRL will read from the config of a PPO setup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
+from rldk.integrations.trl.releases.installed import code_of
+
+_SMALLEST_WHITENED = 8
+
+
+def check_config(setup: CheckedSetup) -> Iterator[Finding]:
+    """The config is the generation's own class, and its batches can be divided as it says."""
+    if setup.config is None:
+        return
+    if not setup.has_its_config:
+        yield Finding(
+            "issue",
+            f"config must be {setup.generation.config.__name__} of {setup.generation.module}, got "
+            f"{type(setup.config).__name__}: make it with create_ppo_config",
+            "config-of-another-class",
+        )
+    elif setup.is_train:
+        yield from _train_config(setup)
+    else:
+        yield from _step_config(setup)
+
+
+def _step_config(setup: CheckedSetup) -> Iterator[Finding]:
+    if _has_no_mask(setup) and pads(setup):
+        batch = setup.config.forward_batch_size
+        yield Finding(
+            "warning", f"forward_batch_size is {batch}, and {setup.trl} pads a batch without a mask: set it to 1"
+        )
+
+
+def _has_no_mask(setup: CheckedSetup) -> bool:
+    """Whether the forward pass has no attention mask: before 0.3.0, when a config had no mini_batch_size."""
+    return setup.has_its_config and not setup.is_train and not hasattr(setup.config, "mini_batch_size")
+
+
+def pads(setup: CheckedSetup) -> bool:
+    """Whether a batch is padded: always, but before 0.3.0 with one sample a forward pass."""
+    return not _has_no_mask(setup) or setup.config.forward_batch_size != 1
+
+
+def _train_config(setup: CheckedSetup) -> Iterator[Finding]:
+    config, batch = setup.config, batch_size(setup)
+    if batch is not None and config.num_mini_batches >= 1:
+        if batch % config.num_mini_batches:
+            yield Finding(
+                "issue",
+                f"a batch of {batch} (per_device_train_batch_size * gradient_accumulation_steps) is no multiple of "
+                f"num_mini_batches={config.num_mini_batches}, which {setup.trl} divides it by (huggingface/trl#2531): "
+                f"change one of the three",
+                "mini-batches-do-not-divide-the-batch",
+            )
+        elif config.whiten_rewards and batch // config.num_mini_batches < _SMALLEST_WHITENED:
+            yield Finding(
+                "issue",
+                f"whiten_rewards wants minibatches of {_SMALLEST_WHITENED} or more, and they have "
+                f"{batch // config.num_mini_batches}: turn it off, or raise per_device_train_batch_size",
+                "minibatch-too-small-to-whiten",
+            )
+    samples = getattr(config, "num_sample_generations", 0)
+    # From 0.29.0 on none are sampled where there is nothing to sample from.
+    if samples > 0 and "self.eval_dataset is None" not in code_of(setup.generation.trainer):
+        yield Finding(
+            "warning",
+            f"num_sample_generations is {samples}, at which {setup.trl} fails unless the trainer gets an "
+            f"eval_dataset: give it one, or set num_sample_generations=0",
+            "sample-completions-without-eval-dataset",
+        )
+
+
+def batch_size(setup: CheckedSetup) -> int | None:
+    """How many prompts of the dataset make one batch on this device; None where the config is not the right one."""
+    config = setup.config
+    if not setup.has_its_config:
+        return None
+    if not setup.is_train:
+        return int(config.batch_size)
+    size = int(config.per_device_train_batch_size * config.gradient_accumulation_steps)
+    # Until 0.17.0 the local batch had num_mini_batches in it (huggingface/trl#2531).
+    if "gradient_accumulation_steps * args.num_mini_batches" in code_of(setup.generation.trainer):
+        size *= int(config.num_mini_batches)
+    return size

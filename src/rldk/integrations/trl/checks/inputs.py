@@ -1,0 +1,110 @@
+"""What the installed TRL will read from the tokenizer and the prompts of a PPO setup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rldk.integrations.trl.checks.config import batch_size, pads
+from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary_size
+
+
+def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
+    """The tokenizer has an EOS and a pad token of its own and pads where prompts begin."""
+    tokenizer = setup.tokenizer
+    if not hasattr(tokenizer, "eos_token_id"):
+        yield Finding("issue", f"tokenizer must be a transformers tokenizer, got {type(tokenizer).__name__}")
+        return
+    pad = getattr(tokenizer, "pad_token_id", None)
+    if pad is None and pads(setup):
+        yield Finding(
+            "issue",
+            "tokenizer has no pad token (huggingface/trl#466): set tokenizer.pad_token to a token that is not EOS",
+            "tokenizer-without-pad-token",
+        )
+    elif pad is not None and pad == tokenizer.eos_token_id:
+        # The train API masks what is the pad token, the step API counts lengths.
+        so = (
+            "ends of text are masked as padding and not learned"
+            if setup.is_train
+            else "padding in prompts cannot be told from ends of text"
+        )
+        yield Finding(
+            "warning",
+            f"the pad token is EOS, so {so} (huggingface/trl#5303): give the tokenizer a pad token of its own",
+        )
+    if setup.is_train and getattr(tokenizer, "padding_side", "left") != "left":
+        yield Finding(
+            "warning", "tokenizer pads on the right, and prompts are continued at their end: set padding_side='left'"
+        )
+
+
+def check_pad_token(setup: CheckedSetup) -> Iterator[Finding]:
+    """The step API's policy knows the pad token; the train API never shows it to a model."""
+    pad = getattr(setup.tokenizer, "pad_token_id", None)
+    rows = None if setup.is_train or not pads(setup) else vocabulary_size(setup.model)
+    if isinstance(pad, int) and rows is not None and pad >= rows:
+        yield Finding(
+            "issue",
+            f"the pad token's id is {pad} and model has embeddings for {rows} tokens, so a padded batch fails: "
+            f"call resize_token_embeddings(len(tokenizer)) on the model",
+            "pad-token-without-embedding",
+        )
+
+
+def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
+    """The prompts are tokenized and fill at least one batch."""
+    dataset = setup.train_dataset
+    if dataset is None:
+        return
+    columns = getattr(dataset, "column_names", None)
+    if isinstance(columns, list) and "input_ids" not in columns:
+        had = ", ".join(map(str, columns))
+        yield Finding(
+            "issue",
+            f"train_dataset has no column input_ids (it has {had}): tokenize the prompts first",
+            "prompts-not-tokenized" if setup.is_train else None,
+        )
+        return
+    if not hasattr(dataset, "__len__"):
+        yield Finding(
+            "issue",
+            f"train_dataset ({type(dataset).__name__}) streams and has no length, for which {setup.trl} asks "
+            f"(huggingface/trl#350): take as many prompts of it as the run needs, "
+            f"Dataset.from_list(list(stream.take(n)))",
+            "streaming-dataset",
+        )
+        return
+    if len(dataset) == 0:
+        yield Finding("issue", "train_dataset is empty: give it prompts")
+        return
+    if setup.is_train:
+        yield from _columns(dataset[0])
+    batch = batch_size(setup)
+    if batch is not None and len(dataset) < batch:
+        # The train API drops the incomplete batch and asks for the next one for ever.
+        yield Finding(
+            "issue",
+            f"train_dataset has {len(dataset)} prompts, less than one batch of {batch}: training would never start",
+            "dataset-smaller-than-a-batch" if setup.is_train else None,
+        )
+
+
+def _columns(row: Any) -> Iterator[Finding]:
+    if not isinstance(row, Mapping):
+        return
+    if "input_ids" not in row:
+        had = ", ".join(map(str, row))
+        yield Finding(
+            "issue",
+            f"train_dataset's first row has no input_ids (it has {had}): tokenize the prompts first",
+            "prompts-not-tokenized",
+        )
+    texts = [str(column) for column, value in row.items() if isinstance(value, str)]
+    if texts:
+        yield Finding(
+            "issue",
+            f"train_dataset has string columns ({', '.join(texts)}), which TRL's collator cannot make tensors of "
+            f"(huggingface/trl#2340): keep input_ids only",
+            "string-columns",
+        )

@@ -1,0 +1,105 @@
+"""``validate_ppo_setup``: find, before TRL does, what will fail with the installed release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rldk.integrations.trl.checks.config import check_config
+from rldk.integrations.trl.checks.inputs import check_pad_token, check_tokenizer, check_train_dataset
+from rldk.integrations.trl.checks.models import (
+    check_checkpointing,
+    check_policy,
+    check_reference_model,
+    check_reward_model,
+    check_value_model,
+)
+from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
+from rldk.integrations.trl.releases.generations import generation_of
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+
+_CHECKS: tuple[Callable[[CheckedSetup], Iterator[Finding]], ...] = (
+    check_policy,
+    check_checkpointing,
+    check_reference_model,
+    check_reward_model,
+    check_value_model,
+    check_tokenizer,
+    check_pad_token,
+    check_config,
+    check_train_dataset,
+)
+
+
+def validate_ppo_setup(
+    model: Any,
+    ref_model: Any,
+    reward_model: Any,
+    value_model: Any,
+    tokenizer: Any,
+    *,
+    config: Any = None,
+    train_dataset: Any = None,
+) -> dict[str, Any]:
+    """Look at the parts of a PPO setup as the installed TRL will, and say what will fail; never raises.
+
+    Args:
+        model: the policy.
+        ref_model: the reference model, or None.
+        reward_model: a model, or a function from texts to floats.
+        value_model: the value model; None in the step API.
+        tokenizer: the models' tokenizer.
+        config: a ``PPOConfig``; its checks are left out where it is None.
+        train_dataset: the prompts; its checks are left out where it is None.
+
+    Returns:
+        ``valid`` (bool): there are no issues. ``issues`` (list[str]): what will fail. ``warnings`` (list[str]): what
+        will run and likely not mean what was wanted. ``recommendations`` (list[str]).
+    """
+    found = look_at_ppo_setup(
+        model, ref_model, reward_model, value_model, tokenizer, config=config, train_dataset=train_dataset
+    )
+    issues, warnings, recommendations = (
+        [finding.text for finding in found if finding.level == level]
+        for level in ("issue", "warning", "recommendation")
+    )
+    return {"valid": not issues, "issues": issues, "warnings": warnings, "recommendations": recommendations}
+
+
+def look_at_ppo_setup(
+    model: Any,
+    ref_model: Any,
+    reward_model: Any,
+    value_model: Any,
+    tokenizer: Any,
+    *,
+    config: Any = None,
+    train_dataset: Any = None,
+) -> list[Finding]:
+    """What `validate_ppo_setup` found, each with the id of the catalogue's entry that it would end in."""
+    try:
+        generation = generation_of(config)
+    except Exception as error:  # an odd object may do anything when it is looked at
+        return [Finding("issue", _one_line(error) if isinstance(error, ImportError) else f"config: {_named(error)}")]
+    setup = CheckedSetup(generation, model, ref_model, reward_model, value_model, tokenizer, config, train_dataset)
+    found = []
+    for check in _CHECKS:
+        try:
+            with third_party_warnings():
+                for finding in check(setup):
+                    found.append(finding._replace(text=_one_line(finding.text)))
+        except Exception as error:
+            part = check.__name__.removeprefix("check_")
+            found.append(Finding("warning", f"could not look at {part}: {_named(error)}"))
+    return found
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {_one_line(error)}"
+
+
+def _one_line(what: object) -> str:
+    try:
+        return " ".join(str(what).split())
+    except Exception:  # its own text cannot be had
+        return "(no text)"

@@ -1,0 +1,164 @@
+"""``create_ppo_config``: one vocabulary of options, the train API's names, on every release."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rldk.integrations.trl.config.refusals import refusal
+from rldk.integrations.trl.config.unread import NEVER_READ
+from rldk.integrations.trl.config.vocabulary import STEP_DOES_ANYWAY, TRAIN_DOES_ANYWAY, VOCABULARY, Options, Row
+from rldk.integrations.trl.releases.generations import Generation, import_or_explain, installed_generation
+from rldk.integrations.trl.releases.installed import PPOApi, code_of, installed_version
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.training.gradient_clipping import clip_every_step
+
+# transformers' own default since 4.50.
+DEFAULT_OUTPUT_DIR = "trainer_output"
+
+# Two names for one thing, of which TRL takes the first and drops the other without a word.
+_EITHER = (("total_episodes", "num_train_epochs"), ("stop_token", "stop_token_id"))
+
+# Of the step API: set by its config or trainer, whatever was given.
+_STEP_COMPUTES = frozenset(
+    {"backward_batch_size", "global_backward_batch_size", "global_batch_size", "world_size"}
+    | {"is_encoder_decoder", "is_peft_model"}
+)
+
+
+def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = None, **options: Any) -> Any:
+    """Build the installed release's ``PPOConfig`` from one vocabulary.
+
+    Names are the train API's. On the step API (TRL 0.2.0-0.11.4) ``num_ppo_epochs`` becomes ``ppo_epochs``,
+    ``total_episodes`` ``steps``, ``kl_coef`` a fixed ``init_kl_coef``, ``report_to`` ``log_with``; the batch is
+    ``per_device_train_batch_size * gradient_accumulation_steps * num_mini_batches`` samples, as the train API
+    counted until 0.17.0 (huggingface/trl#2531); ``response_length`` (tokens), ``temperature`` and
+    ``local_rollout_forward_batch_size`` stay on the config for `run_ppo`. Names that only the installed release
+    has (``ratio_threshold``, ``kl_estimator``, ...) are accepted there. `portable_config` reads a config back.
+
+    Unless asked otherwise: nothing is reported to any tracker, no sample completions are generated (they need an
+    ``eval_dataset``), and without an accelerator ``use_cpu=True, bf16=False`` (TRL turned bf16 on by default in
+    0.19.0, huggingface/trl#3515). Every other default is the release's own.
+
+    Args:
+        output_dir: where the trainer writes; ``trainer_output`` where it is None.
+        api: ``"train"`` for a ``PPOv2Config`` on TRL 0.9.2-0.11.4; None for the release's ``PPOConfig``.
+        **options: see above.
+
+    Raises:
+        TypeError: an option that the installed release cannot honour, which includes those that its config takes
+            and its trainer never reads; names it and the releases that can.
+        ImportError: TRL is missing, broken, has no PPO, or none with that API.
+        ValueError: no API is called so.
+    """
+    generation = installed_generation(api)
+    known = frozenset(inspect.signature(generation.config).parameters)
+    output_dir = DEFAULT_OUTPUT_DIR if output_dir is None else str(output_dir)
+    _refuse_both(options)
+    if generation.api == "step":
+        arguments, attributes = _step_arguments(known, dict(options))
+        attributes["output_dir"] = output_dir
+        if arguments.get("max_grad_norm") is not None:
+            clip_every_step(generation.trainer)
+    else:
+        arguments, attributes = {"output_dir": output_dir, **_train_arguments(known, options)}, {}
+    for option, value in arguments.items():
+        if option not in known or _is_unread(generation, option, value):
+            raise TypeError(refusal(option, _installed(generation), known, _other_api(generation)))
+    with third_party_warnings():
+        config = generation.config(**arguments)
+    for name, value in attributes.items():
+        setattr(config, name, value)
+    return config
+
+
+def _installed(generation: Generation) -> str:
+    transformers = f"with transformers {installed_version('transformers')}"
+    return f"TRL {generation.version} {transformers}"
+
+
+def _other_api(generation: Generation) -> frozenset[str]:
+    """The options of a step API release's ``PPOv2Config``, which ``api="train"`` makes."""
+    if generation.api == "train":
+        return frozenset()
+    try:
+        ppov2 = installed_generation("train")
+    except ImportError:
+        return frozenset()
+    return ppov2.config_fields - NEVER_READ.keys()
+
+
+def _refuse_both(options: Options) -> None:
+    for first, second in _EITHER:
+        if options.get(first) is not None and options.get(second) is not None:
+            raise TypeError(
+                f"create_ppo_config: {first!r} and {second!r} are both given and say the same thing: keep one of them"
+            )
+
+
+def overwrites_run_name(generation: Generation) -> bool:
+    """Whether the trainer puts a name of its own in place of the one given: the train API until 0.27.2."""
+    return generation.api == "train" and _assigns(generation, "run_name")
+
+
+def _assigns(generation: Generation, option: str) -> bool:
+    code = code_of(generation.config) + code_of(generation.trainer)
+    return re.search(rf"\b(?:self|config|args)\.{option} = ", code) is not None
+
+
+def _is_unread(generation: Generation, option: str, value: Any) -> bool:
+    """Whether the config takes the option, and the trainer does not do by it; found in the trainer's own code."""
+    if generation.api == "step":
+        return option in _STEP_COMPUTES and _assigns(generation, option)
+    if option == "run_name":
+        return value is not None and overwrites_run_name(generation)
+    return option in NEVER_READ and value not in NEVER_READ[option][0]
+
+
+def _train_arguments(known: frozenset[str], options: Options) -> Options:
+    arguments: Options = {"report_to": "none", "num_sample_generations": 0}
+    if not _has_accelerator():
+        arguments |= {"use_cpu": True, "bf16": False}
+    as_if_not_given = {**TRAIN_DOES_ANYWAY, **{name: harmless for name, (harmless, _) in NEVER_READ.items()}}
+    return _without(as_if_not_given, known, arguments | options)
+
+
+def _has_accelerator() -> bool:
+    torch = import_or_explain("torch")
+    return bool(torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available())
+
+
+def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], options: Options) -> Options:
+    """``options`` less those that the config does not know and that ask for what is done anyway."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name in known or name not in does_anyway or value not in does_anyway[name]
+    }
+
+
+def _step_arguments(known: frozenset[str], options: Options) -> tuple[Options, Options]:
+    """Translate ``options``; returns what the config is constructed with and what is only set on it."""
+    options = _without(STEP_DOES_ANYWAY, known, options)
+    arguments: Options = {}
+    attributes: Options = {}
+    for row in VOCABULARY:
+        given = {name: options.pop(name) for name in row.portable if name in options}
+        if given:
+            (arguments if _is_constructed_with(row, known) else attributes).update(row.write(given, known))
+    if "accelerator_kwargs" in arguments and "accelerator_kwargs" in options:
+        arguments["accelerator_kwargs"] = options.pop("accelerator_kwargs") | arguments["accelerator_kwargs"]
+    for option in options:
+        if option in arguments:
+            raise TypeError(
+                f"create_ppo_config: {option!r} is given twice, by its own name and by the portable one: "
+                f"keep one of them"
+            )
+    return arguments | options, attributes
+
+
+def _is_constructed_with(row: Row, known: frozenset[str]) -> bool:
+    # Before 0.3.0 there is no seed: `create_ppo_trainer` seeds by the attribute.
+    return bool(row.step) and (row.portable != ("seed",) or "seed" in known)

@@ -1,0 +1,100 @@
+"""``portable_config``: a release's own config object, read back into the one vocabulary."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from typing import Any
+
+from rldk.integrations.trl.config.create import create_ppo_config, overwrites_run_name
+from rldk.integrations.trl.config.unread import NEVER_READ
+from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_NAMES, VOCABULARY, Options
+from rldk.integrations.trl.releases.generations import Generation, generation_of
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+
+# Told also where they are the release's own default, because that default is another one on another release.
+_ALWAYS = (
+    *PORTABLE,
+    "bf16",
+    "num_sample_generations",
+    "missing_eos_penalty",
+    "gradient_checkpointing",
+    "logging_steps",
+    "save_strategy",
+)
+
+# What TRL works out itself while the config or the trainer is made.
+_DERIVED = frozenset(
+    {"forward_batch_size", "backward_batch_size", "global_backward_batch_size", "global_batch_size", "world_size"}
+    | {"is_encoder_decoder", "is_peft_model", "total_ppo_epochs", "output_dir", "logging_dir"}
+)
+
+
+def portable_config(config: Any) -> dict[str, Any]:
+    """Read a ``PPOConfig`` or ``PPOv2Config`` of the installed release back into `create_ppo_config`'s vocabulary.
+
+    ``create_ppo_config(**portable_config(config))`` builds an equal config on the same release, and the same run, as
+    far as a config says it, on another: options whose default differs between releases are always told. Options of
+    one release only come under their own names where they are not its default, and are refused elsewhere. Left out
+    are options that TRL works out itself (``batch_size`` in the train API, ``world_size``, ...) and those that its
+    train API never reads (``max_grad_norm``, ``max_steps``, ...).
+
+    In the step API, ``num_mini_batches`` is what ``batch_size`` is of ``mini_batch_size *
+    gradient_accumulation_steps``; before 0.3.0, which optimizes sample by sample, the whole batch is
+    ``per_device_train_batch_size``. An adaptive KL coefficient (``adap_kl_ctrl``, ``init_kl_coef``, ``target``,
+    ``horizon``), a ``kl_penalty`` other than ``"kl"`` and batches that do not divide keep the step API's names.
+
+    Args:
+        config: of the installed release; from `create_ppo_config` or TRL's own constructor.
+
+    Returns:
+        Options for `create_ppo_config`, ``output_dir`` and, for a ``PPOv2Config``, ``api`` among them.
+
+    Raises:
+        TypeError: it is no config of the installed release.
+        ImportError: TRL is missing, broken or has no PPO.
+    """
+    generation = generation_of(config)
+    if not isinstance(config, generation.config):
+        raise TypeError(
+            f"portable_config: a {type(config).__name__} is no PPOConfig of TRL {generation.version}: "
+            f"give what create_ppo_config or its constructor made"
+        )
+    options = _from_step(generation, config) if generation.api == "step" else _from_train(generation, config)
+    if hasattr(config, "output_dir"):
+        options["output_dir"] = str(config.output_dir)
+    if generation.config.__name__ == "PPOv2Config":
+        options["api"] = "train"
+    return options
+
+
+def _from_step(generation: Generation, config: Any) -> Options:
+    options: Options = {}
+    for row in VOCABULARY:
+        options |= row.read(config)
+    with third_party_warnings():
+        default = generation.config()
+    for name in inspect.signature(generation.config).parameters:
+        if name not in STEP_NAMES | _DERIVED and getattr(config, name) != getattr(default, name):
+            options[name] = getattr(config, name)
+    return options
+
+
+def _from_train(generation: Generation, config: Any) -> Options:
+    default = create_ppo_config(config.output_dir, api=generation.api)
+    derived = _DERIVED | NEVER_READ.keys()
+    if overwrites_run_name(generation):
+        derived |= {"run_name"}
+    options = {}
+    for name in generation.config_fields - derived:
+        value = _plain(name, getattr(config, name))
+        if (name in _ALWAYS and value is not None) or value != _plain(name, getattr(default, name)):
+            options[name] = value
+    return dict(sorted(options.items(), key=lambda item: PORTABLE.index(item[0]) if item[0] in PORTABLE else 99))
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "report_to":
+        trackers = [value] if isinstance(value, str) else list(value or [])
+        return trackers[0] if len(trackers) == 1 else trackers or "none"
+    return value.value if isinstance(value, enum.Enum) else value

@@ -1,0 +1,108 @@
+"""A trainer's batches, over and over, from a position that can be saved and found again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from rldk.integrations.trl.data.random_state import RandomState
+from rldk.integrations.trl.releases.generations import import_or_explain
+
+# What decides the order of an epoch, besides the global generators: torch's and accelerate's own counters.
+_COUNTERS = ("iteration", "epoch", "initial_seed")
+
+
+class BatchStream(Iterator[Any]):
+    """Epochs of a ``DataLoader`` without end.
+
+    Its position is the random state at the start of the epoch and the number of batches taken since, from which the
+    same shuffle is drawn again; ``DataLoader`` itself has no position to save.
+    """
+
+    def __init__(self, dataloader: Any) -> None:
+        self._dataloader = dataloader
+        self._epoch: Iterator[Any] | None = None
+        self._start: dict[str, Any] = {}
+        self._taken = 0
+
+    @classmethod
+    def of(cls, trainer: Any) -> BatchStream:
+        """The trainer's stream; kept on it so that a second `run_ppo` goes on where the first one ended."""
+        if not hasattr(trainer, "_rldk_batches"):
+            trainer._rldk_batches = cls(trainer.dataloader)
+        stream: BatchStream = trainer._rldk_batches
+        return stream
+
+    def __next__(self) -> Any:
+        for _ in range(2):
+            if self._epoch is None:
+                self._start = self._shuffling()
+                self._epoch, self._taken = iter(self._dataloader), 0
+            for batch in self._epoch:
+                self._taken += 1
+                return batch
+            if self._taken == 0:
+                break
+            self._epoch = None
+        raise ValueError(
+            "run_ppo: the dataset has less than one batch: give a larger train_dataset or smaller batches"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position, as plain values."""
+        return {"start": self._start, "taken": self._taken if self._epoch is not None else None}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to a position of `state_dict`; the global random state stays.
+
+        Raises:
+            ValueError: the dataset has no such position.
+        """
+        before, self._epoch = RandomState.capture(), None
+        if state["taken"] is None:
+            return
+        self._set_shuffling(state["start"])
+        epoch = iter(self._dataloader)
+        taken = sum(1 for _ in itertools.islice(epoch, state["taken"]))
+        before.restore()
+        if taken < state["taken"]:
+            raise ValueError(
+                f"the run is {state['taken']} batches into its dataset, which here has {taken}: give the trainer "
+                f"the same train_dataset and batch size"
+            )
+        self._start, self._epoch, self._taken = state["start"], epoch, taken
+
+    def _shuffling(self) -> dict[str, Any]:
+        parts = [
+            {
+                "generator": part.generator.get_state() if _generator(part) is not None else None,
+                "counters": {name: value for name in _COUNTERS if isinstance(value := vars(part).get(name), int)},
+            }
+            for part in self._parts()
+        ]
+        return {"random": vars(RandomState.capture()), "parts": parts}
+
+    def _set_shuffling(self, start: dict[str, Any]) -> None:
+        for part, saved in zip(self._parts(), start["parts"], strict=False):
+            if saved["generator"] is not None:
+                if _generator(part) is None:
+                    part.generator = import_or_explain("torch").Generator()
+                part.generator.set_state(saved["generator"])
+            vars(part).update(saved["counters"])
+        RandomState(**start["random"]).restore()
+
+    def _parts(self) -> list[Any]:
+        """The loader and the samplers within it, in one order."""
+        found: list[Any] = [self._dataloader]
+        for part in found:
+            for name in ("base_dataloader", "batch_sampler", "sampler"):  # accelerate wraps the loader from 0.34 on
+                inner = getattr(part, name, None)
+                if hasattr(inner, "__dict__") and all(inner is not known for known in found):
+                    found.append(inner)
+        return found
+
+
+def _generator(part: Any) -> Any:
+    generator = vars(part).get("generator")
+    return generator if hasattr(generator, "get_state") else None

@@ -1,0 +1,121 @@
+"""Value heads: put one on a language model, and find the weights of one in a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
+from rldk.integrations.trl.releases.generations import Generation, import_or_explain
+
+# Weights files of every release of transformers, those first that tell their tensors' names without being loaded.
+_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_PREFIX = "v_head."
+_HUB_ARGUMENTS = ("cache_dir", "revision")
+
+
+def is_encoder_decoder(model_or_config: Any) -> bool:
+    """Whether a model, or the model that a config describes, reads its prompt with an encoder (T5, BART)."""
+    model = getattr(model_or_config, "pretrained_model", model_or_config)  # 0.2.x wrappers have no config
+    config = getattr(model, "config", model)
+    return bool(getattr(config, "is_encoder_decoder", False))
+
+
+def encoder_inputs(model: Any, query: Any, response: Any) -> dict[str, Any]:
+    """What an encoder-decoder reads to score ``response`` (1-D, token ids, without the decoder's start) to ``query``.
+
+    A wrapper's decoder reads the response, as its policy wrote it. A classifier's encoder reads both as one text; it
+    scores the text's end, so one is added where the response was cut.
+    """
+    torch = import_or_explain("torch")
+    config = getattr(model, "pretrained_model", model).config
+    device = next(model.parameters()).device
+    if is_value_head_wrapper(model):
+        start = response.new_tensor([config.decoder_start_token_id])
+        inputs = {"input_ids": query, "decoder_input_ids": torch.cat([start, response])}
+    else:
+        end = response.new_tensor([config.eos_token_id])
+        text = torch.cat([query, response])
+        text = text[text != config.eos_token_id]
+        inputs = {"input_ids": torch.cat([text, end])}
+    return {name: ids[None].to(device) for name, ids in inputs.items()}
+
+
+def put_value_head(generation: Generation, model: Any, head: Mapping[str, Any] | None = None) -> Any:
+    """TRL's value-head wrapper around ``model``.
+
+    Args:
+        generation: the installed release's PPO.
+        model: a language model with or without an encoder, or a ``PeftModel`` of one.
+        head: the value head's weights; fresh ones where it is None or empty.
+    """
+    wrapper_class = generation.value_head
+    if is_encoder_decoder(model):  # TRL keeps it beside the other
+        wrapper_class = sys.modules[wrapper_class.__module__].AutoModelForSeq2SeqLMWithValueHead
+    wrapper = wrapper_class.from_pretrained(model)
+    if head:
+        wrapper.v_head.load_state_dict(dict(head))
+    return wrapper
+
+
+def saved_value_head(model_name: str | None, **hub_arguments: Any) -> dict[str, Any]:
+    """The weights of the value head in a checkpoint that a value-head wrapper saved; empty where it holds none.
+
+    Reads safetensors and pickled weights, whole or in shards, and what TRL writes beside a PEFT adapter.
+
+    Args:
+        model_name: a folder, or a Hub id that was loaded before: nothing is downloaded for a look.
+        **hub_arguments: ``revision`` and ``cache_dir``, as they were given to ``from_pretrained``; others are
+            ignored.
+    """
+    if not model_name:  # a model that was built from a config has the name ""
+        return {}
+    hub = {name: hub_arguments[name] for name in _HUB_ARGUMENTS if hub_arguments.get(name) is not None}
+    for name in _INDEXES:
+        index = _find(model_name, name, hub)
+        if index is not None:
+            weights = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            shards = {shard for key, shard in weights.items() if key.startswith(_PREFIX)}
+            return _head(file for shard in sorted(shards) if (file := _find(model_name, shard, hub)) is not None)
+    return _head(file for name in _WEIGHTS if (file := _find(model_name, name, hub)) is not None)
+
+
+def _find(model_name: str, file_name: str, hub: Mapping[str, Any]) -> Path | None:
+    folder = Path(model_name)
+    if folder.is_dir():
+        return folder / file_name if (folder / file_name).is_file() else None
+    try:
+        found = import_or_explain("huggingface_hub").try_to_load_from_cache(model_name, file_name, **hub)
+    except ValueError:  # not a Hub id either
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _head(files: Iterator[Path]) -> dict[str, Any]:
+    """The value head's tensors in the first of ``files`` that has any."""
+    for file in files:
+        tensors = dict(_tensors(file))
+        if tensors:
+            return tensors
+    return {}
+
+
+def _tensors(file: Path) -> Iterator[tuple[str, Any]]:
+    if file.suffix == ".safetensors":
+        with import_or_explain("safetensors").safe_open(str(file), framework="pt") as weights:
+            for name in weights.keys():  # noqa: SIM118  # it is no mapping
+                if name.startswith(_PREFIX):
+                    yield name.removeprefix(_PREFIX), weights.get_tensor(name)
+        return
+    torch = import_or_explain("torch")
+    try:
+        weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, TypeError):  # a pickle of before torch 1.6, or a torch that cannot map files
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+    for name, tensor in weights.items():
+        if name.startswith(_PREFIX):
+            yield name.removeprefix(_PREFIX), tensor.clone()

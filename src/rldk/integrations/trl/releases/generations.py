@@ -1,0 +1,218 @@
+"""The one place that knows how TRL's PPO generations differ; it looks at the installed classes to tell.
+
+Found by probing: where ``PPOTrainer`` and the value-head classes import from, which API the trainer has, and
+what its constructor calls each part (``config``/``args``, ``policy``/``model``, ...). TRL 0.9.2-0.11.4 have two:
+``PPOTrainer`` (step API, the default there) and ``PPOv2Trainer`` (train API).
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import dataclasses
+import importlib
+import inspect
+import types
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from packaging.version import Version
+
+from rldk.integrations.trl.releases.installed import (
+    PPOApi,
+    PPOModule,
+    PPOSource,
+    code_of,
+    installed_ppo,
+    installed_ppov2,
+    installed_version,
+)
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+
+PPO_DELETED_IN = "1.13.0"
+PPO_RELEASES = "0.2.0-1.12.0"
+INSTALL_HINT = "pip install 'trl<1.13'"
+API_RELEASES: Mapping[PPOApi, str] = {
+    "step": "0.2.0-0.11.4 have it",
+    "train": "0.12.0-1.12.0 have it, and 0.9.2-0.11.4 as PPOv2Trainer",
+}
+
+# What we call a part -> what constructors have called it, newest name first.
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "config": ("args", "config"),
+    "tokenizer": ("processing_class", "tokenizer"),
+    "model": ("model", "policy"),
+    "ref_model": ("ref_model", "ref_policy"),
+    "reward_model": ("reward_model",),
+    "value_model": ("value_model",),
+    "train_dataset": ("train_dataset", "dataset"),
+    "callbacks": ("callbacks",),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Generation:
+    """The installed release's PPO: its classes and the form of its constructor."""
+
+    version: Version
+    api: PPOApi
+    module: PPOModule
+    trainer: type[Any]
+    config: type[Any]
+    value_head: type[Any]
+    parameters: frozenset[str]
+    """Every parameter of the trainer's constructor."""
+    names: Mapping[str, str]
+    """Our name of a part -> this constructor's name of it; a part that it does not take is missing."""
+
+    @property
+    def config_fields(self) -> frozenset[str]:
+        """The options that this generation's config class can be constructed with."""
+        return frozenset(field.name for field in dataclasses.fields(self.config) if field.init)
+
+    @property
+    def shortest_response(self) -> int:
+        """How many tokens a response must have: TRL 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
+        return 2 if "Responses are too short" in code_of(self.trainer) else 1
+
+    @property
+    def generates_batches(self) -> bool:
+        """Whether the step API's ``generate`` takes a list of prompts: since 0.4.2; before, it takes one."""
+        return hasattr(self.trainer, "_generate_batched")
+
+    def arguments(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """Rename ``parts`` to this constructor's parameters, leaving out what it does not take."""
+        return {self.names[part]: value for part, value in parts.items() if part in self.names}
+
+
+def import_or_explain(module: str) -> types.ModuleType:
+    """Import a library that belongs to the user.
+
+    Raises:
+        ImportError: it is missing or broken; one line says which, why and what to install.
+    """
+    distribution = module.partition(".")[0]
+    try:
+        with third_party_warnings():
+            return importlib.import_module(module)
+    # A broken TRL raises more than ImportError: 0.7.11 with numpy 2 raises AttributeError, others RuntimeError.
+    except Exception as error:
+        version = installed_version(distribution)
+        hint = INSTALL_HINT if distribution == "trl" else f"pip install {distribution}"
+        if version is None:
+            raise ImportError(f"{distribution} is not installed: {hint}", name=module) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ImportError(
+            f"{distribution} {version} is installed but `import {module}` fails ({type(error).__name__}: {reason}): "
+            f"reinstall it with the dependencies it was released with",
+            name=module,
+        ) from error
+
+
+def no_ppo_message(version: Version) -> str:
+    """Why this TRL release has no PPO, which have it, and what to use instead, on one line."""
+    if version >= Version(PPO_DELETED_IN):
+        since = f"it was deleted in {PPO_DELETED_IN} (huggingface/trl#7020)"
+    elif version < Version("0.2.0"):
+        since = "`trl` exports a PPOTrainer from 0.2.0 on"
+    else:
+        since = "its files define no PPOTrainer with `step` or `train`"
+    return (
+        f"TRL {version} has no PPO: {since}; TRL {PPO_RELEASES} have it: {INSTALL_HINT}, "
+        f"or use GRPOTrainer or RLOOTrainer instead"
+    )
+
+
+def installed_generation(api: PPOApi | None = None) -> Generation:
+    """The PPO of the installed TRL.
+
+    Args:
+        api: ``"step"`` or ``"train"``; None for the one that ``PPOTrainer`` has. With ``"train"`` TRL 0.9.2-0.11.4
+            give ``PPOv2Trainer``.
+
+    Raises:
+        ImportError: TRL is missing, broken, or has no PPO, or none with this API; one line says what to install.
+        ValueError: no API is called so.
+    """
+    if api is not None and api not in API_RELEASES:
+        raise ValueError(f"no PPO API is called {api!r}: use 'step', 'train', or None for the release's own")
+    version = installed_version("trl")
+    if version is None:
+        import_or_explain("trl")
+        raise ImportError("trl can be imported but has no installed version: reinstall it with pip", name="trl")
+    source = installed_ppo()
+    if source.api is None:
+        raise ImportError(no_ppo_message(version), name="trl")
+    if api is not None and source.api != api:
+        source = installed_ppov2() if api == "train" else PPOSource(None, None)
+    if source.module is None:
+        assert api is not None
+        raise ImportError(
+            f"TRL {version} has no PPO with the {api} API: TRL {API_RELEASES[api]}: install one of them, or leave "
+            f"api out",
+            name="trl",
+        )
+    return _generation(version, source.module)
+
+
+def generation_of(config: Any) -> Generation:
+    """The PPO whose config class ``config`` is an instance of; the release's own where it is of neither.
+
+    Raises:
+        ImportError: TRL is missing, broken, or has no PPO; one line says what to install.
+    """
+    default = installed_generation()
+    # PPOv2's module is imported only for a config that can be its own.
+    if default.api == "train" or not any(cls.__name__ == "PPOv2Config" for cls in type(config).__mro__):
+        return default
+    return installed_generation("train")
+
+
+@cache
+def _generation(version: Version, module_name: PPOModule) -> Generation:
+    module = import_or_explain(module_name)
+    kind = "PPOv2" if module_name.endswith("ppov2_trainer") else "PPO"
+    with third_party_warnings():  # TRL's modules are lazy: attributes import too
+        try:
+            trainer, config = getattr(module, f"{kind}Trainer"), getattr(module, f"{kind}Config")
+            value_head = _value_head_class(module)
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ImportError(
+                f"TRL {version} is installed but its PPO cannot be imported from {module_name} ({reason}): "
+                f"reinstall it with the dependencies it was released with",
+                name=module_name,
+            ) from error
+    _give_core_its_mapping()
+    parameters = tuple(inspect.signature(trainer.__init__).parameters)[1:]
+    names = {}
+    for part, candidates in _PARTS.items():
+        found = [name for name in candidates if name in parameters]
+        if found:
+            names[part] = found[0]
+    return Generation(
+        version=version,
+        api="step" if hasattr(trainer, "step") else "train",
+        module=module_name,
+        trainer=trainer,
+        config=config,
+        value_head=value_head,
+        parameters=frozenset(parameters),
+        names=names,
+    )
+
+
+def _give_core_its_mapping() -> None:
+    """TRL 0.2.0 flattens its config with ``collections.Mapping``, which Python 3.10 took away."""
+    core = import_or_explain("trl").__dict__.get("core")
+    if core is not None and getattr(core, "collections", None) is collections:
+        # Only its own name for the module changes, not the module.
+        core.collections = types.SimpleNamespace(**{**vars(collections), "Mapping": collections.abc.Mapping})
+
+
+def _value_head_class(module: types.ModuleType) -> type[Any]:
+    # The value heads joined the trainer in trl.experimental.ppo in 0.27.0 and left `trl` in 0.29.0.
+    home = module if hasattr(module, "AutoModelForCausalLMWithValueHead") else import_or_explain("trl")
+    found: type[Any] = home.AutoModelForCausalLMWithValueHead
+    return found

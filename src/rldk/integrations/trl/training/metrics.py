@@ -1,0 +1,208 @@
+"""What one PPO update says about itself, with the same meaning on every release.
+
+TRL's own numbers differ under one name: the train API sums padding into its entropy before 1.10.0
+(huggingface/trl#6121), averages its losses over minibatches that do not exist from 0.17.0 on, puts a penalty into
+the score and may estimate KL by k3; the step API takes log-probabilities at temperature 1 whatever it samples
+with. So what these numbers are made of is taken from the running trainer, and only the sums are made here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from rldk.integrations.trl.releases.generations import import_or_explain
+
+# Portable name -> TRL's own, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
+_TRAIN_METRICS: Mapping[str, str] = {
+    "kl": "objective/kl",
+    "entropy": "objective/entropy",
+    "score": "objective/scores",
+    "policy_loss": "loss/policy_avg",
+    "value_loss": "loss/value_avg",
+    "clip_fraction": "policy/clipfrac_avg",
+}
+_STEP_METRICS: Mapping[str, str] = {
+    "policy_loss": "ppo/loss/policy",
+    "value_loss": "ppo/loss/value",
+    "clip_fraction": "ppo/policy/clipfrac",
+}
+
+# Variables of the train API's `train()` while it logs, with the same names since PPOv2Trainer of 0.9.2.
+_ROLLOUT = ("args", "logprobs", "ref_logprobs", "padding_mask", "scores", "contain_eos_token")
+_STATS: Mapping[str, str] = {
+    "policy_loss": "pg_loss_stats",
+    "value_loss": "vf_loss_stats",
+    "clip_fraction": "pg_clipfrac_stats",
+}
+
+
+class PPOMetrics(dict[str, float]):
+    """One update's metrics under portable names; ``trl`` holds TRL's own numbers under TRL's names.
+
+    Sums run over a response's real tokens, padding left out; log-probabilities are of the policy that sampled, so
+    at its temperature, in nats, before the update. Over several processes they are means.
+
+    Attributes:
+        kl: mean over the batch of the sum of ``log p(token) - log p_ref(token)``, the estimator k1 of the
+            divergence from the reference model (Ziegler et al. 2019, arXiv:1909.08593), whatever ``kl_estimator`` or
+            ``kl_penalty`` says.
+        entropy: mean over the batch of the sum of ``-log p(token)``: the sampled estimate of a response's entropy.
+        score: mean over the batch of what the reward model or function gave, before KL or EOS penalty, scaling
+            or clipping. (PPOv2Trainer of 0.9.2-0.10.1 overwrites scores for ``non_eos_penalty``: there it is after.)
+        policy_loss: clipped surrogate loss (Schulman et al. 2017, arXiv:1707.06347), mean over a minibatch's
+            tokens, then over the update's minibatches and epochs. Its advantages are whitened, as TRL does.
+        value_loss: half the clipped squared error of the value, averaged likewise, without ``vf_coef``.
+        clip_fraction: share of tokens whose ratio the clipping held back, averaged likewise.
+    """
+
+    def __init__(self, portable: Mapping[str, float], trl: Mapping[str, Any]) -> None:
+        super().__init__(portable)
+        self.trl = dict(trl)
+
+
+@contextmanager
+def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
+    """Collect one `PPOMetrics` for each update that the train API's ``train()`` logs inside."""
+    updates: list[PPOMetrics] = []
+    log = trainer.log
+
+    def watched(logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if "objective/kl" not in logs:
+            log(logs, *args, **kwargs)
+            return
+        frame = inspect.currentframe()
+        variables = _training_variables(frame.f_back if frame is not None else None)
+        updates.append(PPOMetrics(_train_numbers(trainer, variables, logs), {}))  # first: callbacks are shown it
+        log(logs, *args, **kwargs)
+        updates[-1].trl.update(trainer.state.log_history[-1])
+
+    with _replaced(trainer, log=watched):
+        yield updates
+
+
+def _training_variables(frame: FrameType | None) -> Mapping[str, Any]:
+    while frame is not None:
+        if all(name in frame.f_locals for name in (*_ROLLOUT, *_STATS.values())):
+            return frame.f_locals
+        frame = frame.f_back
+    return {}
+
+
+def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, float]:
+    if not variables:
+        warnings.warn(
+            f"run_ppo: train() of {type(trainer).__qualname__} is not TRL's own, so its metrics are given as it logs "
+            f"them: entropy may count padding, score a penalty, and means empty minibatches",
+            stacklevel=4,
+        )
+        return {ours: entry[theirs] for ours, theirs in _TRAIN_METRICS.items()}
+    args, logprobs, ref_logprobs, padding, scores, with_eos = (variables[name] for name in _ROLLOUT)
+    penalty = getattr(args, "missing_eos_penalty", None) or 0.0
+    numbers = {
+        "kl": _mean_of_sums(logprobs - ref_logprobs, ~padding),
+        "entropy": _mean_of_sums(-logprobs, ~padding),
+        "score": (scores.float() + penalty * ~with_eos).mean(),
+    }
+    # TRL makes room for `gradient_accumulation_steps` passes a minibatch and averages over it, filled or not.
+    minibatches = -(-args.local_batch_size // args.local_mini_batch_size)
+    passes = -(-args.local_mini_batch_size // args.per_device_train_batch_size)
+    numbers |= {ours: variables[name][:, :minibatches, :passes].mean() for ours, name in _STATS.items()}
+    return {name: _over_processes(trainer, numbers[name]) for name in _TRAIN_METRICS}
+
+
+@contextmanager
+def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]:
+    """Fill in ``kl`` and ``entropy`` while the step API's ``step()`` runs inside.
+
+    At a temperature other than 1 each forward pass of the rollout is made a second time with its logits divided
+    by it, with the random state kept for what follows.
+    """
+    torch = import_or_explain("torch")
+    numbers: dict[str, float] = {}
+    scaled: list[Any] = []
+    forward, record = trainer.batched_forward_pass, trainer.record_step_stats
+    both_models = "model" not in inspect.signature(forward).parameters  # before 0.3.0
+
+    def forward_at_temperature(*args: Any, **kwargs: Any) -> Any:
+        result = forward(*args, **kwargs)
+        if both_models or not torch.is_grad_enabled():  # with gradients it is a pass of the update
+            device = trainer.accelerator.device
+            with (
+                torch.random.fork_rng([device] if device.type == "cuda" else []),
+                _divided_logits(trainer, temperature),
+            ):
+                again = forward(*args, **kwargs)
+            scaled.extend(again[:2] if both_models else again[:1])
+        return result
+
+    def watched(*args: Any, **data: Any) -> Any:
+        logprobs, ref_logprobs = scaled or (data["logprobs"], data["ref_logprobs"])
+        masks = data["masks"] if "masks" in data else [torch.ones_like(response) for response in logprobs]
+        pairs = zip(logprobs, ref_logprobs, strict=True)
+        numbers["kl"] = _over_processes(trainer, _mean_of_sums([ours - theirs for ours, theirs in pairs], masks))
+        numbers["entropy"] = _over_processes(trainer, _mean_of_sums([-response for response in logprobs], masks))
+        return record(*args, **data)
+
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(trainer, record_step_stats=watched))
+        if temperature != 1:
+            stack.enter_context(_replaced(trainer, batched_forward_pass=forward_at_temperature))
+        yield numbers
+
+
+def step_numbers(
+    trainer: Any, rollout: Mapping[str, float], scores: list[Any], stats: Mapping[str, Any]
+) -> PPOMetrics:
+    """The step API's metrics: of `watched_step`, the scores as they were given, and what ``step()`` returned."""
+    torch = import_or_explain("torch")
+    device = trainer.accelerator.device
+    score = _over_processes(trainer, torch.stack([score.reshape(()) for score in scores]).mean().to(device))
+    losses = {ours: _scalar(stats[theirs]) for ours, theirs in _STEP_METRICS.items()}
+    return PPOMetrics({**rollout, "score": score, **losses}, stats)
+
+
+@contextmanager
+def _divided_logits(trainer: Any, temperature: float) -> Iterator[None]:
+    def divide(module: Any, inputs: Any, output: Any) -> tuple[Any, ...]:
+        return (output[0] / temperature, *output[1:])
+
+    with ExitStack() as stack:
+        for model in {
+            id(model): model for model in (trainer.model, getattr(trainer, "ref_model", None)) if model is not None
+        }.values():
+            stack.callback(model.register_forward_hook(divide).remove)
+        yield
+
+
+@contextmanager
+def _replaced(trainer: Any, **methods: Any) -> Iterator[None]:
+    """Let the trainer's own methods be these inside; what was on the object itself comes back."""
+    before = {name: vars(trainer)[name] for name in methods if name in vars(trainer)}
+    vars(trainer).update(methods)
+    try:
+        yield
+    finally:
+        for name in methods:
+            del vars(trainer)[name]
+        vars(trainer).update(before)
+
+
+def _mean_of_sums(values: Any, masks: Any) -> Any:
+    """Mean over responses of the sum over real tokens, a 0-D tensor."""
+    torch = import_or_explain("torch")
+    # Not a product: padding may hold an infinity.
+    sums = [value.masked_fill(mask == 0, 0).sum() for value, mask in zip(values, masks, strict=True)]
+    return torch.stack(sums).float().mean()
+
+
+def _over_processes(trainer: Any, value: Any) -> float:
+    return float(trainer.accelerator.gather(value).float().mean())
+
+
+def _scalar(value: Any) -> float:
+    return float(value.mean()) if hasattr(value, "mean") else float(value)

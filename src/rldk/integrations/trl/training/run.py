@@ -1,0 +1,145 @@
+"""``run_ppo``: the same PPO updates through TRL's step API and its train API."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.data.prompts import padding_side, without_padding
+from rldk.integrations.trl.releases.generations import import_or_explain, installed_generation
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.rewards.scoring import score_responses
+from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
+from rldk.integrations.trl.training.step_callbacks import StepCallbacks
+from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
+
+# The train API's own defaults (PPOConfig, 0.12.0-1.12.0), for a step API config that does not say.
+_RESPONSE_LENGTH = 53
+_TEMPERATURE = 0.7
+_ROLLOUT_BATCH_SIZE = 64
+
+
+def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generation_kwargs: Any) -> list[PPOMetrics]:
+    """Run ``steps`` PPO updates, each a rollout of one batch and the optimization on it.
+
+    Args:
+        trainer: from `create_ppo_trainer`, or a ``PPOTrainer`` of the installed release.
+        steps: how many updates.
+        reward_model: step API, for a trainer that was not made by `create_ppo_trainer`: what scores responses.
+        **generation_kwargs: step API only: given to ``generate`` over the config's own.
+
+    Returns:
+        One `PPOMetrics` an update, in order.
+
+    Raises:
+        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or nothing scores the responses.
+        TypeError: the train API was given generation arguments or a reward model: its trainer holds both.
+        RewardFunctionError: a reward function raised an exception; names the text that caused it.
+    """
+    if steps < 1:
+        raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
+    if hasattr(trainer, "step"):
+        with third_party_warnings():
+            return list(_step_updates(trainer, steps, reward_model, generation_kwargs))
+    if reward_model is not None or generation_kwargs:
+        given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
+        raise TypeError(
+            f"run_ppo: the train API takes {given} from its trainer and config: "
+            f"give them to create_ppo_trainer or create_ppo_config"
+        )
+    return _train_updates(trainer, steps)
+
+
+def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
+    _check_batches(trainer, trainer.args.local_batch_size)
+    done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
+    if done + steps > planned:
+        warnings.warn(
+            f"run_ppo: the learning-rate schedule was planned for {planned} updates, {done} are done and {steps} "
+            f"more asked for: past its end the rate is what the schedule leaves (0 if linear); raise total_episodes",
+            stacklevel=3,
+        )
+    # A prompt is continued at its end, so padding goes before it.
+    tokenizer = getattr(trainer, "processing_class", None) or trainer.tokenizer
+    with third_party_warnings(), padding_side(tokenizer, "left"), watched_train(trainer) as updates:
+        run_train_updates(trainer, steps, updates)
+    return updates
+
+
+def _step_updates(
+    trainer: Any, steps: int, reward_model: Any, generation_kwargs: dict[str, Any]
+) -> Iterator[PPOMetrics]:
+    reward = getattr(trainer, "reward_model", None) if reward_model is None else reward_model
+    if reward is None:
+        raise ValueError("run_ppo: nothing scores the responses: give reward_model, a model or a function of texts")
+    _check_batches(trainer, trainer.config.batch_size)
+    batches = BatchStream.of(trainer)
+    callbacks = StepCallbacks.of(trainer)
+    for _ in callbacks.updates(steps):
+        # Before 0.3.0 an epoch ends with a smaller batch, which `step()` does not take.
+        batch = next(batch for batch in batches if len(batch["input_ids"]) == trainer.config.batch_size)
+        queries = without_padding(trainer.tokenizer, batch)
+        responses = _generate(trainer, queries, generation_kwargs)
+        # An encoder-decoder's response begins with its decoder's start token, which is none of the text.
+        texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
+        scores = score_responses(reward, trainer.tokenizer, queries, texts)
+        device = trainer.accelerator.device
+        temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
+        # TRL's forward pass counts positions from a row's start, so padding before a prompt would shift them.
+        with padding_side(trainer.tokenizer, "right"), watched_step(trainer, temperature) as rollout:
+            stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
+        metrics = step_numbers(trainer, rollout, scores, stats)
+        callbacks.log({**stats, **metrics})
+        yield metrics
+
+
+def _check_batches(trainer: Any, size: int) -> None:
+    # The train API would ask for the next batch for ever.
+    loader = trainer.dataloader
+    if loader is None or len(loader) == 0 or len(loader.dataset) < size:
+        raise ValueError(
+            f"run_ppo: the dataset has less than one batch of {size} prompts: "
+            f"give a larger train_dataset or a smaller batch"
+        )
+
+
+def keep_lists(examples: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Collate for the step API, which takes a list of prompts of different length."""
+    return {column: [example[column] for example in examples] for column in examples[0]}
+
+
+def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
+    config, tokenizer, generation = trainer.config, trainer.tokenizer, installed_generation()
+    # TRL masks an encoder-decoder's first and last token: of a response of one token nothing is left.
+    shortest = max(generation.shortest_response, 2 if trainer.is_encoder_decoder else 1)
+    kwargs = {
+        **({"min_new_tokens": shortest} if shortest > 1 else {}),
+        "max_new_tokens": getattr(config, "response_length", _RESPONSE_LENGTH),
+        "temperature": getattr(config, "temperature", _TEMPERATURE),
+        "top_k": 0,
+        "top_p": 1.0,
+        "do_sample": True,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        **overrides,
+    }
+    queries = [query.to(trainer.accelerator.device) for query in queries]
+    if generation.generates_batches:
+        size = getattr(config, "local_rollout_forward_batch_size", _ROLLOUT_BATCH_SIZE)
+        responses = trainer.generate(queries, batch_size=size, return_prompt=False, **kwargs)
+    else:
+        prompt = 0 if trainer.is_encoder_decoder else 1
+        responses = [trainer.generate(query, **kwargs)[0][prompt * len(query) :] for query in queries]
+    # 0.4.2-0.4.6 leave the padding of the batch behind a response, which `step()` takes for real tokens.
+    return [
+        _up_to_end(response, kwargs["eos_token_id"], after=int(trainer.is_encoder_decoder)) for response in responses
+    ]
+
+
+def _up_to_end(response: Any, eos: Any, after: int) -> Any:
+    """The response up to its first end of text, looked for behind its first ``after`` tokens."""
+    torch = import_or_explain("torch")
+    ends = torch.isin(response[after:], torch.as_tensor([] if eos is None else eos).to(response)).nonzero()
+    return response[: after + int(ends[0]) + 1] if len(ends) else response

@@ -1,0 +1,147 @@
+"""The train API's ``train()``, run for a number of updates from where the trainer stands."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
+from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.installed import code_of
+
+
+class _StoppedError(Exception):
+    """A callback set ``control.should_training_stop``; TRL's loop has no way out but an exception."""
+
+
+class _Prompts:
+    """In place of the trainer's dataloader: its batches from where the last run stopped, and word of each."""
+
+    def __init__(self, batches: BatchStream, before_each: Callable[[], None]) -> None:
+        self._batches, self._before_each = batches, before_each
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            self._before_each()
+            yield next(self._batches)
+
+
+def planned_updates(trainer: Any) -> int:
+    """How many updates the learning-rate schedule is planned for."""
+    planned: int = getattr(trainer.args, _planned(trainer))
+    return planned
+
+
+def _planned(trainer: Any) -> str:
+    return "num_total_batches" if hasattr(trainer.args, "num_total_batches") else "num_updates"  # until 0.9.6
+
+
+def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
+    """Have ``trainer.train()`` make ``steps`` updates; counters, batches and random numbers go on, as in one go.
+
+    ``train()`` starts its counters and its dataset anew each time and ignores ``control.should_training_stop``
+    (TRL 0.12.0-1.12.0); here they go on, it is honoured after the update, and ``on_step_begin`` is called. PPOv2 of
+    TRL 0.9.2-0.9.6 calls ``on_log`` only: here it calls what later releases call, and saves where a callback asks.
+
+    Args:
+        trainer: of the train API.
+        steps: how many updates.
+        updates: the metrics of each update, the newest there when it is logged; ``on_log`` sees them beside TRL's.
+    """
+    planned = planned_updates(trainer)
+    calls = _Calls(trainer, steps, updates)
+    dataloader = trainer.dataloader
+    trainer.dataloader = _Prompts(BatchStream.of(trainer), calls.before_batch)
+    trainer.callback_handler.callbacks.insert(0, calls.bridge)
+    setattr(trainer.args, _planned(trainer), steps)  # train() makes this many, then returns
+    try:
+        calls.begin()
+        trainer.train()
+        calls.end()
+    except _StoppedError:
+        calls.stop()
+    finally:
+        setattr(trainer.args, _planned(trainer), planned)
+        trainer.callback_handler.callbacks.remove(calls.bridge)
+        trainer.dataloader = dataloader
+
+
+class _Calls:
+    """The events that TRL's ``train()`` does not call itself."""
+
+    def __init__(self, trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
+        self._trainer, self._steps, self._updates = trainer, steps, updates
+        self._done, self._begun = trainer.state.global_step, 0
+        # 0.9.2-0.9.6 call no event but on_log, and leave the state's counters at 0.
+        self._all = "on_train_begin" not in code_of(type(trainer).train)
+        self.bridge = _bridge(self._continue, self._show)
+
+    def begin(self) -> None:
+        if self._all:
+            self._call("on_train_begin")
+
+    def before_batch(self) -> None:
+        if self._begun:
+            self._end_step()
+            if self._trainer.control.should_training_stop:
+                raise _StoppedError
+        self._begun += 1
+        self._call("on_step_begin")
+
+    def end(self) -> None:
+        if self._all:
+            self._end_step()
+            self._call("on_train_end")
+
+    def stop(self) -> None:
+        """Do what ``train()`` does after its last update."""
+        self._call("on_train_end")
+        if self._trainer.control.should_save and not self._all:
+            self._trainer._save_checkpoint(self._trainer.model, trial=None)
+            self._call("on_save")
+
+    def _end_step(self) -> None:
+        trainer = self._trainer
+        if not self._all:
+            return  # TRL has called on_step_end, and saved
+        self._call("on_step_end")
+        if trainer.control.should_save:
+            save_ppo_checkpoint(
+                trainer, os.path.join(trainer.args.output_dir, f"checkpoint-{trainer.state.global_step}")
+            )
+            self._call("on_save")
+
+    def _continue(self, state: Any) -> None:
+        args, state.global_step, state.max_steps = self._trainer.args, self._done, self._done + self._steps
+        for schedule in ("logging_steps", "save_steps", "eval_steps"):  # before 0.10.1 the state keeps 500
+            if getattr(args, schedule):
+                every = getattr(args, schedule)
+                setattr(state, schedule, every if every >= 1 else math.ceil(every * state.max_steps))
+        if hasattr(state, "episode"):
+            state.episode = self._done * args.batch_size
+
+    def _show(self, state: Any, logs: dict[str, Any]) -> None:
+        if self._all:
+            state.global_step += 1
+        logs.update(self._updates[-1])
+
+    def _call(self, event: str) -> None:
+        trainer = self._trainer
+        trainer.control = getattr(trainer.callback_handler, event)(trainer.args, trainer.state, trainer.control)
+
+
+def _bridge(begin: Callable[[Any], None], show: Callable[[Any, dict[str, Any]], None]) -> Any:
+    """A callback that comes first, so that the others see what it changed."""
+    base = import_or_explain("transformers").TrainerCallback
+
+    def on_train_begin(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
+        begin(state)
+
+    def on_log(self: Any, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs is not None and "objective/kl" in logs:
+            show(state, logs)
+
+    return type("PortableCallback", (base,), {"on_train_begin": on_train_begin, "on_log": on_log})()

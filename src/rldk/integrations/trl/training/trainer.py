@@ -1,0 +1,235 @@
+"""``create_ppo_trainer``: TRL's own trainer for whichever release is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from rldk.integrations.trl.checkpoints.save_and_load import ends_of_texts, saved_value_model
+from rldk.integrations.trl.checks.validation import validate_ppo_setup
+from rldk.integrations.trl.data.prompts import as_prompts
+from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
+from rldk.integrations.trl.models.load import build_value_model, load_tokenizer
+from rldk.integrations.trl.releases.generations import (
+    API_RELEASES,
+    Generation,
+    generation_of,
+    import_or_explain,
+    installed_generation,
+)
+from rldk.integrations.trl.releases.installed import PPOApi, code_of
+from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.training.parts import PPOParts, complete_parts
+from rldk.integrations.trl.training.run import keep_lists
+from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
+
+
+def create_ppo_trainer(
+    model_name: str | None,
+    ppo_config: Any,
+    train_dataset: Any,
+    callbacks: list[Any] | None = None,
+    *,
+    tokenizer: Any = None,
+    generation_config: Any = None,
+    model: Any = None,
+    ref_model: Any = None,
+    reward_model: Any = None,
+    value_model: Any = None,
+    validate_setup: bool = True,
+    api: PPOApi | None = None,
+    **trainer_kwargs: Any,
+) -> Any:
+    """Make the installed release's own ``PPOTrainer``, with the parts that it wants.
+
+    Parts that are missing are built from ``model_name``. A plain model is wrapped for the step API and a
+    value-head wrapper unwrapped for the train API, with their weights kept; the wrapper's value head then becomes
+    the value model, unless one is given. Random numbers are seeded with the config's ``seed`` first: the train
+    API shuffles by numpy without seeding it.
+
+    Args:
+        model_name: a Hub id or a folder, of `save_ppo_checkpoint` too: its value model is taken up with its policy.
+            None where ``model`` and ``tokenizer`` are given.
+        ppo_config: from `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
+        train_dataset: tokenized prompts, a column ``input_ids``; others are left out, unless a
+            ``data_collator`` is given.
+        callbacks: transformers callbacks; `run_ppo` calls them around each update of either API.
+        tokenizer: the models' tokenizer.
+        generation_config: for the policy; default see `fix_generation_config`.
+        model: the policy, a value-head wrapper or a causal language model.
+        ref_model: the reference model, of either kind; never the same object as ``model``. Default: a copy of
+            the policy as it is now.
+        reward_model: a sequence classifier with ``num_labels=1``, a value-head wrapper, or a function from a list
+            of texts (prompt and response together, special tokens left out) to a list of floats.
+        value_model: train API only; a sequence classifier with ``num_labels=1`` or a value-head wrapper.
+        validate_setup: stop before TRL does where `validate_ppo_setup` finds an issue.
+        api: ``"step"`` or ``"train"``; default: the one that ``ppo_config`` is of. TRL 0.9.2-0.11.4 have both: there
+            ``"train"`` is ``PPOv2Trainer``.
+        **trainer_kwargs: given to TRL's constructor, e.g. ``eval_dataset`` (train API: completions of its prompts are
+            sampled where ``num_sample_generations`` is above 0). ``peft_config``, e.g. a ``LoraConfig``, works from
+            0.4.0 on: only the policy's adapter trains, and the value head or the copy of the policy under it; without
+            its adapter the policy is the reference.
+
+    Returns:
+        The trainer; ``run_ppo`` runs it on either API.
+
+    Raises:
+        ImportError: TRL is missing, broken or has no PPO, or not with this ``api``; one line says what has it.
+        TypeError: this release's constructor takes no such argument, or ``ppo_config`` is of the other API.
+        ValueError: a part is missing and cannot be built, or `validate_ppo_setup` found an issue.
+    """
+    generation = _generation(ppo_config, api)
+    peft_config = trainer_kwargs.pop("peft_config", None)
+    _refuse_unknown(generation, value_model, trainer_kwargs)
+    check_callbacks(callbacks)
+    import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
+    saved = saved_value_model(model_name)
+    if generation.api == "train" and model is None and value_model is None and saved is not None:
+        tokenizer = load_tokenizer(str(model_name)) if tokenizer is None else tokenizer
+        value_model = build_value_model(generation, None, tokenizer, saved)
+    parts = complete_parts(
+        generation,
+        model_name,
+        PPOParts(model, ref_model, reward_model, value_model, tokenizer),
+        generation_config,
+        peft_config=peft_config,
+    )
+    if "data_collator" not in trainer_kwargs:
+        train_dataset = as_prompts(train_dataset, parts.tokenizer)
+        if "eval_dataset" in trainer_kwargs:
+            eval_dataset = trainer_kwargs["eval_dataset"]
+            trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
+    with trainer_built_around(parts.model, parts.value_model, ppo_config):
+        if validate_setup:
+            report = validate_ppo_setup(**vars(parts), config=ppo_config, train_dataset=train_dataset)
+            if not report["valid"]:
+                raise ValueError(f"create_ppo_trainer: {'; '.join(report['issues'])}")
+        arguments = generation.arguments(
+            {**vars(parts), "config": ppo_config, "train_dataset": train_dataset, "callbacks": callbacks}
+        )
+        if generation.api == "step":
+            return _step_trainer(generation, arguments | trainer_kwargs, parts.reward_model, callbacks)
+        return _train_trainer(generation, arguments | trainer_kwargs, ppo_config)
+
+
+def _generation(config: Any, api: PPOApi | None) -> Generation:
+    found = generation_of(config)
+    if api is None or api == found.api:
+        return found
+    wanted = installed_generation(api)
+    raise TypeError(
+        f"create_ppo_trainer: ppo_config is a {type(config).__name__}, api={api!r} wants a {wanted.config.__name__}: "
+        f"make it with create_ppo_config(..., api={api!r})"
+    )
+
+
+def _step_trainer(
+    generation: Generation, arguments: dict[str, Any], reward_model: Any, callbacks: list[Any] | None
+) -> Any:
+    arguments.setdefault("data_collator", keep_lists)
+    with third_party_warnings():
+        trainer = generation.trainer(**arguments)
+        StepCallbacks(trainer, callbacks or [])
+    trainer.reward_model = reward_model  # this API leaves scoring to its caller: `run_ppo` reads it here
+    return trainer
+
+
+def _train_trainer(generation: Generation, arguments: dict[str, Any], config: Any) -> Any:
+    _check_samples(arguments.get("eval_dataset"), config)
+    # TRL 0.9.2-0.9.6 leave out their own callbacks where some are given; later releases add to them.
+    adds = "default_callbacks + callbacks" in code_of(generation.trainer.__init__)
+    callbacks = [] if adds else arguments.pop("callbacks", None) or []
+    with third_party_warnings():
+        trainer: Any = object.__new__(generation.trainer)
+        trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it, TRL sets it from 0.12.0 on
+        trainer.__init__(**arguments)
+        for callback in callbacks:
+            trainer.add_callback(callback)
+    if not hasattr(trainer, "processing_class"):  # PPOv2 says tokenizer, which transformers 5 no longer reads
+        trainer.processing_class = trainer.tokenizer
+    _keep_callback_states(trainer)
+    trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
+    trainer.save_model = _with_ends_of_texts(trainer.save_model, trainer)
+    return trainer
+
+
+def _with_ends_of_texts(save_model: Callable[..., None], trainer: Any) -> Callable[..., None]:
+    """Mend ``save_model``, which writes the policy: what it needs to stop, and in 0.9.2-0.9.6 nothing but it."""
+
+    def save(output_dir: str | None = None, _internal_call: bool = False) -> None:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        with ends_of_texts(model.policy, trainer.processing_class):
+            if not hasattr(trainer, "backup_model"):
+                save_model(output_dir, _internal_call)
+                return
+            # They collect the value model's weights too, where a value-head wrapper's `state_dict` fails:
+            # `OrderedDict mutated during iteration`.
+            whole, trainer.model = trainer.model, model.policy
+            try:
+                trainer._save(output_dir, state_dict=model.policy.state_dict())
+            finally:
+                trainer.model = whole
+
+    return save
+
+
+def _check_samples(eval_dataset: Any, config: Any) -> None:
+    """Sample completions where there are prompts for it."""
+    if getattr(config, "num_sample_generations", 0) < 1:
+        return
+    if eval_dataset is None:
+        # `object of type 'NoneType' has no len()` in 0.9.2-0.28.0; from 0.29.0 on TRL itself generates none.
+        config.num_sample_generations = 0
+        return
+    reports = getattr(config, "report_to", None) or []
+    if importlib.util.find_spec("rich") is None and "wandb" not in reports:
+        warnings.warn(
+            "create_ppo_trainer: TRL shows sample completions with rich, which is not installed, so they will be "
+            "sampled and shown nowhere: pip install rich",
+            stacklevel=4,
+        )
+    if hasattr(eval_dataset, "__len__") and len(eval_dataset) < config.per_device_eval_batch_size:
+        warnings.warn(
+            f"create_ppo_trainer: eval_dataset has {len(eval_dataset)} prompts, less than one batch of "
+            f"{config.per_device_eval_batch_size}, and TRL leaves the last batch out where it is not full, so no "
+            f"completions will be sampled: lower per_device_eval_batch_size",
+            stacklevel=4,
+        )
+
+
+def _refuse_unknown(generation: Generation, value_model: Any, trainer_kwargs: dict[str, Any]) -> None:
+    taken = generation.parameters - set(generation.names.values())
+    for name in trainer_kwargs:
+        if name not in taken:
+            raise TypeError(
+                f"create_ppo_trainer: {generation.trainer.__name__} of TRL {generation.version} ({generation.api} "
+                f"API) takes no {name!r}; it takes {', '.join(sorted(taken))}"
+            )
+    if value_model is not None and "value_model" not in generation.names:
+        raise TypeError(
+            f"create_ppo_trainer: TRL {generation.version} has the step API, whose PPOTrainer takes no value_model: "
+            f"the policy's own value head is it; leave it out, or use the train API (TRL {API_RELEASES['train']})"
+        )
+
+
+def _keep_callback_states(trainer: Any) -> None:
+    """A place for each callback's state, which newer transformers saves and PPOv2Trainer makes from 0.11.0 on."""
+    state = trainer.state
+    if getattr(state, "stateful_callbacks", None) == {}:
+        parts = [*trainer.callback_handler.callbacks, trainer.control]
+        state.stateful_callbacks = [part for part in parts if hasattr(part, "state")]
+        state.__post_init__()  # transformers' own: a list becomes the dict that it saves
+
+
+def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None]:
+    """TRL 0.12-0.22.2 pass ``metrics``, which transformers dropped at the end of 2024 (huggingface/trl#3998)."""
+    if "metrics" in inspect.signature(save_checkpoint).parameters:
+        return save_checkpoint
+
+    def save(*args: Any, metrics: None = None, **kwargs: Any) -> None:
+        save_checkpoint(*args, **kwargs)
+
+    return save

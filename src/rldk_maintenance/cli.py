@@ -1,0 +1,81 @@
+"""The command line ``python -m rldk_maintenance``; it runs in a source checkout."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rldk_maintenance.contract.session import write_contract, write_made
+from rldk_maintenance.errors import MaintenanceError
+from rldk_maintenance.locking import make_lock
+from rldk_maintenance.nightly import decide, read_issue, read_run
+from rldk_maintenance.tables.command import add_command as add_tables
+from rldk_maintenance.updating.update import PackageIndex, update_matrix
+from rldk_trl.cli import run_command
+from rldk_trl.matrix.cells import Cell, all_cells, find_cell
+from rldk_trl.matrix.loader import checkout_root, load_matrix
+from rldk_trl.runner.uv_tool import find_uv, uv_environment
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0, or 2 after one line on standard error."""
+    return run_command("rldk_maintenance", "What maintainers of rldk-trl run.", [_add_commands, add_tables], argv)
+
+
+def _add_commands(commands: Any) -> None:
+    lock = commands.add_parser("lock", help="resolve cells anew; asks the index")
+    lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
+    lock.set_defaults(run=_lock)
+
+    update = commands.add_parser("update", help="add rows, locks and results of new releases, with nox")
+    update.add_argument("--no-run", action="store_true", help="only rows and locks; they stay pending")
+    update.add_argument("--jobs", default="1", metavar="N", help="cells at a time (default: %(default)s)")
+    update.set_defaults(run=_update)
+
+    nightly = commands.add_parser("nightly", help="what to do about the issue on TRL's main branch, as JSON")
+    nightly.add_argument("--junit", type=Path, required=True, help="the JUnit XML of the run")
+    nightly.add_argument("--exit-code", type=int, required=True, help="pytest's exit code")
+    nightly.add_argument("--issue", type=Path, help="the open issue as `gh issue view --json body,comments` gives it")
+    nightly.add_argument("--link", default="", help="where the run can be looked at")
+    nightly.set_defaults(run=_nightly)
+
+    contract = commands.add_parser("contract", help="read all TRL wheels; write the data and the pages made from it")
+    contract.add_argument("--docs", action="store_true", help="only make the pages anew from the data; asks nobody")
+    contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
+    contract.set_defaults(run=_contract)
+
+
+def _lock(options: argparse.Namespace) -> None:
+    _require_checkout("lock")
+    matrix = load_matrix()
+    cells: list[Cell] = [find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
+    uv, environment = find_uv(), uv_environment()
+    for cell in cells:
+        if cell.expectation.phase == "resolve":
+            print(f"{cell.id}: declared not to resolve, has no lock")
+            continue
+        print(f"{cell.id}: {make_lock(cell, uv, environment).name}", flush=True)
+
+
+def _update(options: argparse.Namespace) -> None:
+    _require_checkout("update")
+    update_matrix(checkout_root(), PackageIndex(), None if options.no_run else options.jobs)
+
+
+def _nightly(options: argparse.Namespace) -> None:
+    action = decide(read_run(options.junit, options.exit_code), read_issue(options.issue), options.link)
+    print(json.dumps(dataclasses.asdict(action), indent=2))
+
+
+def _contract(options: argparse.Namespace) -> None:
+    for path in write_made() if options.docs else write_contract(offline=options.offline):
+        print(path.relative_to(checkout_root()))
+
+
+def _require_checkout(command: str) -> None:
+    if not (checkout_root() / "matrix.toml").is_file():
+        raise MaintenanceError(f"{command}: not in a source checkout of rldk-trl; run it in one")

@@ -1,0 +1,1 @@
+"""The pages ``docs/failures.md`` and ``docs/measured.md``, made from what the cells saw."""

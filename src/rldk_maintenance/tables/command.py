@@ -1,0 +1,61 @@
+"""``python -m rldk_maintenance tables``: the data file from the cells' results, and the pages from the data file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rldk_maintenance.errors import MaintenanceError
+from rldk_maintenance.tables import failures_page, measured_page
+from rldk_maintenance.tables.collect import combine, disagreements, read_notes
+from rldk_maintenance.tables.data import DATA_FILE, Measured, load, write
+from rldk_trl.files import write_whole
+from rldk_trl.matrix.cells import all_cells
+from rldk_trl.matrix.loader import checkout_root, load_matrix
+
+PAGES = {"failures.md": failures_page.render, "measured.md": measured_page.render}
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to those of ``python -m rldk_maintenance``."""
+    tables = commands.add_parser("tables", help="write docs/failures.md and measured.md from the cells' results")
+    tables.add_argument("--partial", action="store_true", help="take what results there are")
+    what = tables.add_mutually_exclusive_group()
+    what.add_argument("--docs", action="store_true", help="only make the pages anew from the data; reads no result")
+    what.add_argument("--check", action="store_true", help="write nothing; fail where a page is not what the data say")
+    tables.set_defaults(run=_tables)
+
+
+def pages(measured: Measured) -> dict[str, str]:
+    """The text of each page, by its name under docs/."""
+    return {name: render(measured) for name, render in PAGES.items()}
+
+
+def _tables(options: argparse.Namespace) -> None:
+    root = checkout_root()
+    if not (root / "matrix.toml").is_file():
+        raise MaintenanceError("tables: runs in a source checkout of rldk-trl only; its docs/ holds the tables")
+    if not (options.docs or options.check):
+        write(_measure(root, partial=options.partial), DATA_FILE)
+        print(DATA_FILE.relative_to(root))
+    measured = load(DATA_FILE)  # as it is written: the pages are made from the file alone
+    for name, text in pages(measured).items():
+        path = root / "docs" / name
+        if not options.check:
+            write_whole(path, text)
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise MaintenanceError(
+                f"tables: docs/{name} is not what the data say; run `python -m rldk_maintenance tables --docs`"
+            )
+        print(path.relative_to(root))
+
+
+def _measure(root: Path, *, partial: bool) -> Measured:
+    cells = all_cells(load_matrix())
+    noted = read_notes(root, cells, partial=partial)
+    odd = disagreements(noted)
+    if odd:
+        more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+        raise MaintenanceError(f"tables: {odd[0]}{more}; mend the catalogue or the test, and run the cell again")
+    return combine(cells, noted)

@@ -1,0 +1,136 @@
+"""docs/failures.md: the catalogue of failures, and on which releases each was seen, found beforehand and mended."""
+
+from __future__ import annotations
+
+import re
+
+from rldk.integrations.trl.advice.failures import Failure, failures
+from rldk_maintenance.tables.data import DECLARED_THERE, Measured
+from rldk_maintenance.tables.markdown import MADE, code, source_line, table, where_seen
+from rldk_trl.commands.explain import where
+
+_SEEN = {
+    DECLARED_THERE: "happens, by the catalogue",
+    "reproduced": "reproduced with TRL alone",
+    "found": "found before TRL does",
+    "mended": "mended",
+    "absent": "tried, does not happen",
+    "quiet": "nothing is said of it",
+}
+_NAMES = 6
+_ESCAPED = 0xE000  # where Unicode has characters for private use
+_GROUP = re.compile(r"\((?P<kind>\?(?:[:=!]|<[=!]))?(?P<inner>[^()]*)\)")
+_INTRO = """# Failures that PPO users meet
+
+{made}
+
+{count} entries. In each cell of the matrix tests reproduce the failure with TRL's own classes where it happens, let
+`validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` find it beforehand, and let the library mend it
+where it can. An error, a traceback or the output of pytest is looked up with
+
+```sh
+python -m rldk_trl explain "'NoneType' object has no attribute 'base_model_prefix'"
+python -m rldk_trl explain --list
+pytest 2>&1 | python -m rldk_trl explain
+```
+
+and pytest itself, with the plugin, shows the advice under a test that died of one.
+
+{source}
+
+## On how many releases
+
+{totals}
+
+{lanes}; `-`: no test says so; *user*: only the user can mend it.
+
+{summary}
+
+## One by one
+"""
+
+
+def render(measured: Measured) -> str:
+    """The page; the same data and catalogue give the same text."""
+    parts = [
+        _INTRO.format(
+            made=MADE,
+            count=len(failures()),
+            source=source_line(measured),
+            totals=_totals(measured),
+            lanes="Each figure: " + " / ".join(f"lane {lane}" for lane in measured.lanes),
+            summary=_summary(measured),
+        )
+    ]
+    parts += [_entry(entry, measured) for entry in failures()]
+    return "\n".join(parts)
+
+
+def plain_messages(entry: Failure) -> list[str]:
+    """An entry's messages as people read them: its regular expression without what only a program needs."""
+    # What is escaped stands for itself: out of the way while the rest is read.
+    text = re.sub(r"\\(\W)", lambda found: chr(_ESCAPED + ord(found[1])), entry.message)
+    text = re.sub(r"(?:\.|\\[wWsSdD]|\[\^?[^\]]*\])(?:[*+?]|\{[\d,]+\})\??", "...", text.replace(r"\b", ""))
+    while (plain := _GROUP.sub(_read_group, text)) != text:
+        text = plain
+    return [re.sub(r"[\ue000-\uefff]", lambda found: chr(ord(found[0]) - _ESCAPED), one) for one in _split(text)]
+
+
+def _read_group(found: re.Match[str]) -> str:
+    if found["kind"] in ("?=", "?!", "?<=", "?<!"):
+        return ""
+    names = found["inner"].split("|")
+    inner = "|".join(names if len(names) <= _NAMES else [*names[: _NAMES - 1], "..."])
+    # Brackets that stay are written as if they had been escaped, so that they are not read again.
+    return "".join(chr(_ESCAPED + ord(sign)) if sign in "(|)" else sign for sign in f"({inner})")
+
+
+def _split(text: str) -> list[str]:
+    return [one.strip() for one in text.removeprefix("^").removesuffix("$").split("|")]
+
+
+def _summary(measured: Measured) -> str:
+    rows = []
+    for entry in failures():
+        figures = [_figure(measured, entry.id, saw) for saw in (DECLARED_THERE, "reproduced", "found", "mended")]
+        if entry.mended is None and figures[-1] == "-":
+            figures[-1] = "user"
+        rows.append([f"[{entry.id}](#{entry.id})", where(entry), *figures])
+    return table(["failure", "where", "happens", "reproduced", "found before", "mended"], rows)
+
+
+def _totals(measured: Measured) -> str:
+    words = {"reproduced": "were reproduced", "found": "found beforehand", "mended": "mended by the library"}
+    said = []
+    for saw, word in words.items():
+        seen = [e for e in failures() if any(measured.seen("failures", e.id, saw, lane) for lane in measured.lanes)]
+        said.append(f"{len(seen)} {word}")
+    return f"Of {len(failures())} entries {', '.join(said)}, each on at least one release."
+
+
+def _figure(measured: Measured, entry: str, saw: str) -> str:
+    counts = [len(measured.seen("failures", entry, saw, lane)) for lane in measured.lanes]
+    return " / ".join(map(str, counts)) if any(counts) else "-"
+
+
+def _entry(entry: Failure, measured: Measured) -> str:
+    rows = []
+    for saw, said in _SEEN.items():
+        lanes = where_seen(measured, "failures", entry.id, saw)
+        if set(lanes) != {"-"}:
+            rows.append([said, *lanes])
+    link = f"[{entry.reference}]({entry.link})" if entry.link.startswith("https://") else entry.link
+    by = f" Mended by `{entry.mended}`." if entry.mended is not None else ""
+    lines = [
+        f"### {entry.id}",
+        "",
+        " or ".join(map(code, plain_messages(entry))),
+        "",
+        f"{where(entry)}. {_sentence(entry.cause)} What to do: {entry.advice}.{by} More: {link}.",
+        "",
+    ]
+    return "\n".join([*lines, *([table(["", *measured.lanes], rows), ""] if rows else [])])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,128 @@
+"""docs/measured.md: what works on which releases, which parts of the fix each needs, and defaults that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from rldk_maintenance.tables.data import Measured
+from rldk_maintenance.tables.markdown import MADE, code, source_line, table, where_seen
+from rldk_maintenance.tables.spans import counted
+
+_NONE = "(none)"
+_OPTION = "option "
+_PAGE = """# What was measured
+
+{made}
+
+{source}
+
+## Features
+
+With the tiny model, on every release with PPO; *refused*: the library says in one line that the release has it not.
+
+{features}
+
+## Options of `create_ppo_config`
+
+*works*: on the release's own trainer the option had its effect. One that is not in the table may be taken too: then
+only the built config was read.
+
+{options}
+
+## What the fix sets
+
+On which releases a run fails without it, and on which it was seen to go through:
+
+{needed}
+
+In these roles no release needs it; what is needed in no role at all is there for compatibility only:
+
+{not_needed}
+
+## Defaults that changed without a word
+
+TRL's own `PPOConfig`, built on each release with its defaults (lane period); only options whose default has changed.
+From each release on: the default; `{none}`: the config has no such option.
+
+{defaults}
+
+From one release to another, with what else changes for PPO code:
+
+```sh
+python -m rldk_trl changes 0.11.4 0.29.0
+```
+"""
+
+
+def render(measured: Measured) -> str:
+    """The page; the same data give the same text."""
+    entries, ablation = list(measured.tables["features"]), measured.tables["ablation"]
+    return _PAGE.format(
+        made=MADE,
+        source=source_line(measured),
+        features=_features(measured, [entry for entry in entries if not entry.startswith(_OPTION)]),
+        options=_features(measured, [entry for entry in entries if entry.startswith(_OPTION)], _OPTION),
+        needed=_ablation(measured, [entry for entry, by_saw in ablation.items() if "needed" in by_saw]),
+        not_needed=_ablation(measured, [entry for entry, by_saw in ablation.items() if "needed" not in by_saw]),
+        defaults=_defaults(measured),
+        none=_NONE,
+    )
+
+
+def _features(measured: Measured, entries: Iterable[str], prefix: str = "") -> str:
+    lanes = list(measured.lanes)
+    rows = []
+    for entry in entries:
+        by_saw = measured.tables["features"][entry]
+        name = code(entry.removeprefix(prefix)) if prefix else entry
+        for saw in ("works", "refused"):
+            if saw in by_saw:
+                rows.append([name, saw, *where_seen(measured, "features", entry, saw)])
+        silent = [
+            measured.ppo(lane) - frozenset().union(*(by_saw[saw].get(lane, frozenset()) for saw in by_saw))
+            for lane in lanes
+        ]
+        if any(silent):
+            rows.append([name, "not tried", *(counted(found, measured.releases) for found in silent)])
+    rows.append(["(releases with PPO)", "", *(counted(measured.ppo(lane), measured.releases) for lane in lanes)])
+    return table(["option" if prefix else "feature", "", *lanes], rows)
+
+
+def _ablation(measured: Measured, entries: Sequence[str]) -> str:
+    seen = [saw for saw in ("needed", "not needed") if any(saw in measured.tables["ablation"][e] for e in entries)]
+    rows = [
+        [_attribute(entry), *(cell for saw in seen for cell in where_seen(measured, "ablation", entry, saw))]
+        for entry in entries
+    ]
+    return table(["what is set", *(f"{saw}, {lane}" for saw in seen for lane in measured.lanes)], rows)
+
+
+def _attribute(entry: str) -> str:
+    name, bracket, role = entry.partition(" (")
+    return code(name) + bracket + role
+
+
+def _defaults(measured: Measured) -> str:
+    lane = next(iter(measured.lanes))
+    entries = measured.tables["defaults"]
+    seen = {
+        release
+        for by_saw in entries.values()
+        for by_lane in by_saw.values()
+        for release in by_lane.get(lane, frozenset())
+    }
+    order = [release for release in measured.releases if release in seen]
+    rows = []
+    for entry, by_saw in entries.items():
+        values = {release: _default(by_saw, release, lane) for release in order}
+        steps = [(value, next(group)) for value, group in groupby(order, values.__getitem__)]
+        if len({value for value, _ in steps} - {_NONE}) > 1:
+            rows.append([code(entry), "; ".join(f"{release}: {value}" for value, release in steps)])
+    return table(["option", "since release: default"], rows)
+
+
+def _default(by_saw: Mapping[str, Mapping[str, frozenset[str]]], release: str, lane: str) -> str:
+    # Two tests that built the config in different ways may have seen two.
+    found = [code(saw) for saw, by_lane in by_saw.items() if release in by_lane.get(lane, frozenset())]
+    return " or ".join(found) or _NONE

@@ -1,0 +1,1 @@
+"""Adding new TRL releases to the matrix: rows, locks, and what their cells showed."""

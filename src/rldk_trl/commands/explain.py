@@ -1,0 +1,115 @@
+"""``python -m rldk_trl explain``: what an error's text or a traceback means for the installed TRL, and what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from rldk.integrations.trl.advice.failures import Failure, explain_failure, failures
+from rldk.integrations.trl.releases.installed import installed_version
+from rldk_trl.errors import CommandError
+
+NOT_KNOWN = 1
+_ASK = "give an error's text, or pipe a traceback: pytest 2>&1 | python -m rldk_trl explain"
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to those of ``python -m rldk_trl``."""
+    explain = commands.add_parser("explain", help="what a PPO failure means on the installed TRL, and what to do")
+    explain.add_argument("text", nargs="*", help="the error's text; none or -: a traceback from standard input")
+    explain.add_argument("--trl", metavar="VERSION", help="another TRL release than the installed one")
+    explain.add_argument("--json", action="store_true", help="print the entries as JSON")
+    explain.add_argument("--list", action="store_true", help="print the whole catalogue (of a release, with --trl)")
+    explain.set_defaults(run=_explain)
+
+
+def where(entry: Failure) -> str:
+    """Where an entry happens: ``TRL >=0.9.2,<0.13 with transformers>=4.46, without peft``."""
+    more = [f"with {' and '.join(entry.requires)}"] if entry.requires else []
+    more += [f"without {' and '.join(entry.absent)}"] if entry.absent else []
+    return " ".join([f"TRL {entry.releases}", ", ".join(more)]).strip()
+
+
+def _explain(options: argparse.Namespace) -> int | None:
+    version = _version(options.trl)
+    if options.list:
+        if options.text:
+            raise CommandError("explain: --list takes no text; leave one of them out")
+        found = [entry for entry in failures() if options.trl is None or entry.happens_on(version)]
+    else:
+        found = explain_failure(_text(options.text), version)
+    if options.json:
+        print(json.dumps([_fields(entry, version) for entry in found], indent=2))
+    elif options.list:
+        print("\n".join(f"{entry.id}: {where(entry)}: {entry.cause}" for entry in found))
+    elif found:
+        print("\n\n".join("\n".join(_block(entry, version)) for entry in found))
+    else:
+        print(
+            "rldk_trl: explain: nothing known of it; see `explain --list`, and report it with the whole traceback",
+            file=sys.stderr,
+        )
+    return None if found or options.list else NOT_KNOWN
+
+
+def _version(text: str | None) -> Version | None:
+    try:
+        return None if text is None else Version(text)
+    except InvalidVersion:
+        raise CommandError(f"explain: --trl {text}: not a PEP 440 version; write such as 0.23.0") from None
+
+
+def _text(words: list[str]) -> str:
+    if words and words != ["-"]:
+        text = " ".join(words)
+    elif not words and sys.stdin.isatty():
+        raise CommandError(f"explain: no text; {_ASK}")
+    else:
+        # Of another encoding, or cut in the middle of a character, the error's own words can still be read.
+        text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    if not text.strip():
+        raise CommandError(f"explain: the text is empty; {_ASK}")
+    return text
+
+
+def _block(entry: Failure, version: Version | None) -> Iterable[str]:
+    yield entry.id
+    yield f"  what:     {entry.cause}"
+    yield f"  where:    {where(entry)}; {_here(entry, version)}"
+    yield f"  do:       {entry.advice}"
+    if entry.mended is not None:
+        yield f"  mended:   by rldk.integrations.trl.{entry.mended}"
+    if entry.found:
+        yield "  found:    by validate_ppo_setup, create_ppo_config or check_trl_compatibility, before TRL does"
+    yield f"  see:      {entry.link}"
+
+
+def _here(entry: Failure, version: Version | None) -> str:
+    if version is not None:
+        return f"{'also' if entry.happens_on(version) else 'NOT known to happen'} on {version}"
+    installed = installed_version("trl")
+    if installed is None:
+        return "TRL is not installed here"
+    return f"{'also' if entry.happens_on() else 'NOT known to happen'} on TRL {installed} as installed here"
+
+
+def _fields(entry: Failure, version: Version | None) -> dict[str, Any]:
+    unknown = version is None and installed_version("trl") is None
+    return {
+        "id": entry.id,
+        "message": entry.message,
+        "releases": entry.releases,
+        "requires": list(entry.requires),
+        "absent": list(entry.absent),
+        "happens": None if unknown else entry.happens_on(version),
+        "cause": entry.cause,
+        "advice": entry.advice,
+        "link": entry.link,
+        "found": entry.found,
+        "mended": entry.mended,
+    }

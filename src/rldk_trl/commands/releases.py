@@ -1,0 +1,38 @@
+"""``python -m rldk_trl releases`` and ``constraints``: what ``matrix.toml`` and the locks say."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rldk_trl.matrix.cells import find_cell
+from rldk_trl.matrix.loader import load_matrix
+from rldk_trl.matrix.locks import read_lock
+from rldk_trl.matrix.schema import PERIOD
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to those of ``python -m rldk_trl``."""
+    releases = commands.add_parser("releases", help="the releases of the matrix")
+    releases.set_defaults(run=_releases)
+
+    constraints = commands.add_parser("constraints", help="print a release's pins, for `pip install -c`")
+    constraints.add_argument("version", help="a TRL version of the matrix")
+    constraints.add_argument("--lane", default=PERIOD, help="which dependencies (default: %(default)s)")
+    constraints.set_defaults(run=_constraints)
+
+
+def _releases(_options: argparse.Namespace) -> None:
+    matrix = load_matrix()
+    rows = [("TRL", "date", "API", *(lane.name for lane in matrix.lanes))]
+    for release in matrix.releases:
+        expected = (release.expected(lane.name).status for lane in matrix.lanes)
+        rows.append((release.version, release.date.isoformat(), release.api, *expected))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _constraints(options: argparse.Namespace) -> None:
+    name = options.version if options.lane == PERIOD else f"{options.version}-{options.lane}"
+    print(read_lock(find_cell(load_matrix(), name)), end="")

@@ -1,0 +1,58 @@
+"""Locks: one file of ``name==version`` lines for each cell. This module reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from rldk_trl.errors import MatrixError
+from rldk_trl.matrix.cells import Cell
+
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints"
+_DIGEST_LINE = re.compile(r"^# inputs-sha256: ([0-9a-f]{64})$", re.MULTILINE)
+
+
+def lock_path(cell: Cell, folder: Path = CONSTRAINTS) -> Path:
+    """Where a cell's lock lies."""
+    return folder / f"{cell.id}.txt"
+
+
+def inputs_digest(cell: Cell) -> str:
+    """SHA-256 of all that a lock was resolved from: it tells a stale lock without asking the index."""
+    matrix = cell.matrix
+    inputs = {
+        "trl": cell.release.version,
+        "lane": cell.lane.name,
+        "cutoff": cell.cutoff.isoformat(),
+        "python": matrix.python,
+        "requirements": sorted(cell.requirements),
+        "fixed": [matrix.fixed.date.isoformat(), *sorted(matrix.fixed.packages)],
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def read_lock(cell: Cell, folder: Path = CONSTRAINTS) -> str:
+    """The text of a cell's lock.
+
+    Raises:
+        MatrixError: there is none, or it was resolved from other inputs than ``matrix.toml`` now gives.
+    """
+    path = lock_path(cell, folder)
+    todo = f"run `python -m rldk_maintenance lock {cell.id}`"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MatrixError(f"constraints/{path.name}: missing; {todo}") from None
+    found = _DIGEST_LINE.search(text)
+    if found is None or found[1] != inputs_digest(cell):
+        raise MatrixError(f"constraints/{path.name}: stale, {cell.matrix.path.name} has changed since; {todo}")
+    return text
+
+
+def read_pins(text: str) -> dict[str, str]:
+    """Name to version, from the text of a lock."""
+    lines = (line.strip() for line in text.splitlines())
+    pins = (line.partition("==") for line in lines if line and not line.startswith("#"))
+    return {name: version for name, _, version in pins}

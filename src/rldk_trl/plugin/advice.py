@@ -1,0 +1,92 @@
+"""Advice under tests that died of a failure that the catalogue knows: found where the test runs, shown by pytest.
+
+Only reports travel from a worker of pytest-xdist, so the entries' ids lie in the report.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import pytest
+
+TITLE = "rldk-trl: known TRL failures"
+_IDS = "rldk_trl_failures"
+_TRL_WORDS = re.compile(r"\btrl\b|PPO|WithValueHead|PolicyAndValueWrapper")
+
+Report = pytest.TestReport | pytest.CollectReport
+
+
+def advise(report: Report, error: BaseException | None) -> None:
+    """Note in the report of a failed test or collection what is known of its error, near the traceback too."""
+    if error is None or not report.failed:
+        return
+    entries = known_failures(error)
+    if entries:
+        report.__dict__[_IDS] = list(entries)
+        report.sections.append((TITLE, "\n".join(entries.values())))
+
+
+def add_notes(error: BaseException) -> None:
+    """Add the advice to an error that ends pytest before any report, so that it shows in what pytest prints."""
+    # A conftest's own error is the cause of pytest's, which prints only the former.
+    shown = error if error.__cause__ is None else error.__cause__
+    for advice in known_failures(error).values():
+        shown.add_note(f"{TITLE}: {advice}")
+
+
+def known_failures(error: BaseException) -> dict[str, str]:
+    """Entries that happen on the installed release and that the error or what led to it shows: id to advice."""
+    chain = list(_chain(error))
+    text = "\n".join("".join(traceback.format_exception_only(one)) for one in chain)
+    # Messages such as "no attribute 'score'" are anybody's; they are TRL's where its code raised them.
+    if not _TRL_WORDS.search(text) and not any(map(_passed_through_trl, chain)):
+        return {}
+    from rldk.integrations.trl.advice.failures import explain_failure
+
+    return {entry.id: f"{entry.id}: {entry.advice}" for entry in explain_failure(text) if entry.happens_on()}
+
+
+def summary(stats: Mapping[str, Sequence[object]]) -> list[str]:
+    """The lines of the section at the end of a run: each entry with its advice and its tests; none without any.
+
+    Args:
+        stats: pytest's reports by category.
+    """
+    tests: dict[str, list[str]] = {}
+    for report in (*stats.get("failed", ()), *stats.get("error", ())):
+        for failure in getattr(report, _IDS, ()):
+            names = tests.setdefault(failure, [])
+            name = str(getattr(report, "nodeid", "")) or "collection"
+            if name not in names:
+                names.append(name)
+    if not tests:
+        return []
+    from rldk.integrations.trl.advice.failures import failures
+
+    lines = []
+    for entry in failures():
+        if entry.id in tests:
+            lines += [f"{entry.id}: {entry.cause}", f"  do:  {entry.advice}", f"  see: {entry.link}"]
+            lines += [f"  - {name}" for name in tests[entry.id]]
+    return lines
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, those that caused it or that it came upon, and the members of groups; each once."""
+    waiting, seen = [error], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        members: Iterable[BaseException] = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        context = None if one.__suppress_context__ else one.__context__
+        waiting += [other for other in (one.__cause__, context, *members) if other is not None]
+
+
+def _passed_through_trl(error: BaseException) -> bool:
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(str(frame.f_globals.get("__name__", "")).partition(".")[0] == "trl" for frame, _ in frames)

@@ -1,0 +1,244 @@
+"""Runs one cell: installs its lock and the code under test, runs pytest once, writes the result."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rldk_trl.cell_protocol import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
+from rldk_trl.errors import ResolutionError, RldkTrlError, RunError
+from rldk_trl.files import tree_digest
+from rldk_trl.matrix.cells import Cell
+from rldk_trl.matrix.locks import CONSTRAINTS, inputs_digest, lock_path, read_lock
+from rldk_trl.matrix.schema import Phase
+from rldk_trl.runner.dependencies import reachable_files
+from rldk_trl.runner.junit import JUnitError, read_junit
+from rldk_trl.runner.outcome import Observed, classify, one_line
+from rldk_trl.runner.process import run_logged
+from rldk_trl.runner.resolving import resolve
+from rldk_trl.runner.results import CellResult, ResultFiles, result_files, write_result
+from rldk_trl.runner.uv_tool import uv_environment
+
+# A cell reaches no hub, no tracker and no accelerator. One thread, so that the same seed gives the same
+# figures whatever the machine and however many cells run beside it; tiny models gain nothing from more.
+CELL_ENV = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "WANDB_MODE": "disabled",
+    "CUDA_VISIBLE_DEVICES": "",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds ``rldk`` and ``rldk_trl``."""
+
+_LAST_LINES = 3
+_UV_CROSS = "\u00d7"  # the sign before each of uv's messages
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """What to run in a cell.
+
+    ``root``: the folder pytest runs in and ``.matrix`` lies in. ``python``: the interpreter of the cell's own
+    environment. ``own``: what installs rldk-trl; with it ``install``, more arguments to ``uv pip install``,
+    under the lock's constraints. ``sources``: files and folders under ``root`` that the result depends on.
+    ``base_env``: the whole environment to start from; ``env`` goes over it and over the usual variables.
+    """
+
+    cell: Cell
+    root: Path
+    python: Path
+    uv: str
+    tests: tuple[str, ...]
+    own: str
+    install: tuple[str, ...]
+    args: tuple[str, ...]
+    sources: tuple[str, ...]
+    base_env: Mapping[str, str]
+    env: Mapping[str, str]
+    timeout_s: float
+    constraints: Path = CONSTRAINTS
+
+
+def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
+    """Run a cell and write its result; a result of an earlier run is gone from the first moment on.
+
+    Args:
+        job: what to run.
+        digest: `result_digest` of the job where the caller has it already.
+
+    Raises:
+        RunError: a source or test that was named is not there.
+    """
+    start = time.monotonic()
+    files = result_files(job.root, job.cell.id)
+    files.remove()
+    files.log.parent.mkdir(parents=True, exist_ok=True)
+    digest = digest or result_digest(job)
+    own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1"}
+    env = {**job.base_env, **own_env, **job.env}
+    # The cell must import what is installed in it, nothing that the caller's shell adds.
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        env.pop(name, None)
+    spent = {"install": 0.0, "test": 0.0}
+    seen = _observe(job, files, env, start + job.timeout_s, spent)
+    verdict = classify(job.cell.expectation, seen)
+    result = CellResult(
+        cell=job.cell.id,
+        trl=job.cell.release.version,
+        lane=job.cell.lane.name,
+        status=verdict.status,
+        phase=verdict.phase,
+        reason=verdict.reason,
+        duration_s=round(time.monotonic() - start, 2),
+        packages=_installed(job, env),
+        **({"tests": seen.report.counts} if seen.report else {}),
+        digest=digest,
+        args=job.args,
+        install_s=round(spent["install"], 2),
+        pytest_s=round(spent["test"], 2),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_result(job.root, result)
+    return result
+
+
+def result_digest(job: CellJob) -> str:
+    """SHA-256 of all that a result depends on.
+
+    Raises:
+        RunError: a source or test that was named is not there.
+    """
+    lock = lock_path(job.cell, job.constraints)
+    try:
+        sources = tree_digest(job.root, [str(path.relative_to(job.root)) for path in own_inputs(job)])
+        ours = tree_digest(SOURCE, [str(path.relative_to(SOURCE)) for path in our_inputs(job)])
+    except FileNotFoundError as error:
+        raise RunError(f"{job.cell.id}: {error}; mend `tests` or `sources` in noxfile.py") from None
+    parts = [
+        inputs_digest(job.cell),
+        lock.read_text(encoding="utf-8") if lock.exists() else "",
+        repr(job.cell.expectation),
+        sources,
+        ours,
+        platform.platform(),
+        repr((job.tests, job.install, job.args, sorted(job.env.items()))),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def own_inputs(job: CellJob) -> list[Path]:
+    """The caller's files and folders that a cell depends on: its tests and sources."""
+    return [job.root / place for place in (*job.sources, *(test.partition("::")[0] for test in job.tests))]
+
+
+def our_inputs(job: CellJob) -> list[Path]:
+    """The modules of this project that a cell's tests can reach."""
+    tests = tuple(job.root / test.partition("::")[0] for test in job.tests)
+    return _reachable(tuple(test for test in tests if test.exists()))
+
+
+@functools.cache  # a serial run asks for each of two hundred cells
+def _reachable(tests: tuple[Path, ...]) -> list[Path]:
+    return reachable_files(SOURCE, tests)
+
+
+def _observe(
+    job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float, spent: dict[str, float]
+) -> Observed:
+    """Run the cell's phases; ``spent`` takes the seconds of uv's and pytest's processes."""
+    cell = job.cell
+    phase: Phase = "resolve"
+    try:
+        if cell.expectation.phase == "resolve":
+            resolve(
+                cell, job.uv, uv_environment(job.base_env)
+            )  # there is no lock: that it cannot be made is the claim
+            return Observed("resolve")
+        read_lock(cell, job.constraints)
+        phase = "install"
+        lock = str(lock_path(cell, job.constraints))
+        pip = [job.uv, "pip"]
+        target = ["--python", str(job.python)]
+        # `sync` makes the environment exactly the lock, whatever was in it.
+        for command in (
+            [*pip, "sync", *target, lock],
+            [*pip, "install", *target, "--constraints", lock, job.own, *job.install],
+        ):
+            code, output = _run(job, files, env, command, deadline, spent, phase)
+            if code != 0:
+                return Observed("install", problem=_uv_problem(output))
+        phase = "test"
+        command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
+        code, output = _run(job, files, env, command, deadline, spent, phase)
+    except TimeoutError:
+        return Observed(phase, timed_out=True, problem=f"not done within the cell's {job.timeout_s:.0f} s")
+    except RldkTrlError as error:
+        if isinstance(error, ResolutionError):
+            files.log.write_text(f"{error}\n", encoding="utf-8")
+        return Observed(phase, problem=str(error))
+    return _tested(code, output, files.junit)
+
+
+def _tested(code: int, output: str, junit: Path) -> Observed:
+    """What pytest's end says."""
+    failure = read_import_failure(output) if code == IMPORT_FAILED else None
+    if failure is not None:
+        return Observed("import", problem=failure)
+    last_lines = "\n".join(output.splitlines()[-_LAST_LINES:])
+    try:
+        return Observed("test", exit_code=code, report=read_junit(junit), last_lines=last_lines)
+    except JUnitError as error:
+        # With a code that pytest itself gives no report, the code says more than the missing file.
+        problem = None if code < 0 or code > 1 else str(error)
+        return Observed("test", problem=problem, exit_code=code, last_lines=last_lines)
+
+
+def _run(
+    job: CellJob,
+    files: ResultFiles,
+    env: Mapping[str, str],
+    command: list[str],
+    deadline: float,
+    spent: dict[str, float],
+    phase: Phase,
+) -> tuple[int, str]:
+    start = time.monotonic()
+    try:
+        return run_logged(command, cwd=job.root, env=env, log=files.log, timeout_s=deadline - start)
+    finally:
+        spent[phase] += time.monotonic() - start
+
+
+def _uv_problem(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    for index, line in enumerate(lines):
+        if line.startswith(("error:", _UV_CROSS)):
+            return one_line(" ".join(lines[index:]).removeprefix("error:").lstrip(f"{_UV_CROSS} "))
+    return one_line(lines[-1]) if lines else "uv failed and said nothing"
+
+
+def _installed(job: CellJob, env: Mapping[str, str]) -> dict[str, str]:
+    listed = subprocess.run(
+        [job.uv, "pip", "list", "--python", str(job.python), "--format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(env),
+    )
+    if listed.returncode != 0:
+        return {}
+    return {package["name"]: package["version"] for package in json.loads(listed.stdout)}

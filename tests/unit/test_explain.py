@@ -38,10 +38,10 @@ def test_a_text(capsys):
     name, *lines = capsys.readouterr().out.splitlines()
     assert name == ENTRY
     said = dict(line.strip().split(": ", 1) for line in lines)
-    assert said.keys() == {"what", "where", "do", "mended", "found", "see"}
+    assert said.keys() == {"what", "where", "do", "fixed", "found", "see"}
     assert "TRL is not installed here" in said["where"]
     assert "fix_generation_config" in said["do"]
-    assert said["mended"].strip() == "by rldk.integrations.trl.fix_generation_config"
+    assert said["fixed"].strip() == "by rldk.integrations.trl.fix_generation_config"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class TestEntry:
             assert re.fullmatch(r"huggingface/trl#\d+", entry.reference)
 
     def test_what_mends_it_is_public(self, entry):
-        assert entry.mended is None or entry.mended in library.__all__
+        assert entry.fixed_by is None or entry.fixed_by in library.__all__
 
     def test_its_samples_are_explained_by_it_and_by_no_other(self, entry):
         assert SAMPLES[entry.id]

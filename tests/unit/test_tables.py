@@ -154,7 +154,7 @@ def test_the_failure_of_an_import_is_read_from_the_log(tmp_path, run):
     ("cell", "note", "said"),
     [
         ("0.23.0", f"{ENTRY}: absent", "was absent where it is declared to happen"),
-        ("0.4.7", f"{ENTRY}: mended", "was mended where it is not declared to happen"),
+        ("0.4.7", f"{ENTRY}: fixed", "was fixed where it is not declared to happen"),
         ("0.4.7", "nonsense: found", "'nonsense' is no entry of the catalogue"),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_test_that_contradicts_the_catalogue(tmp_path, run, cell, note, said):
 def test_tests_that_agree_with_the_catalogue(tmp_path, run):
     here, not_here = [
         [("rldk_trl:failures", f"{ENTRY}: {saw}") for saw in group]
-        for group in (("reproduced", "found", "mended"), ("absent", "quiet"))
+        for group in (("reproduced", "found", "fixed"), ("absent", "quiet"))
     ]
     cells = run({"0.23.0": here, "0.4.7": not_here})
     assert disagreements(read_notes(tmp_path, cells)) == []

@@ -100,7 +100,7 @@ def test_the_page_of_what_was_measured():
 def test_the_page_of_failures():
     page = command.pages(MEASURED)["failures.md"]
     assert f"| [{ENTRY}](#{ENTRY}) | TRL >=0.9.2,<1.13 | 4 / 2 | 3 / 0 | - | - |" in page.splitlines()
-    assert f"Of {len(failures())} entries 1 were reproduced, 0 found beforehand, 0 mended by the library," in page
+    assert f"Of {len(failures())} entries 1 were reproduced, 0 found beforehand, 0 fixed by the library," in page
     (block,) = re.findall(rf"^### {ENTRY}\n(.*?)^###", page, re.MULTILINE | re.DOTALL)
     assert "`'...WithValueHead' object has no attribute 'generation_config'`" in block
     assert "| happens, by the catalogue | 0.9.6-1.0.0 (4) | 1.0.0rc1-1.0.0 (2) |" in block

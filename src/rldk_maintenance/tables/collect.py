@@ -97,7 +97,7 @@ def disagreements(noted: Iterable[CellNotes]) -> list[str]:
                 said.append(f"{cell.result.cell}: {entry!r} is no entry of the catalogue")
                 continue
             happens = known[entry].happens_on(cell.result.trl, cell.result.packages)
-            if happens != (saw in ("reproduced", "found", "mended")):
+            if happens != (saw in ("reproduced", "found", "fixed")):
                 declared = "declared" if happens else "not declared"
                 said.append(f"{cell.result.cell}: {entry} was {saw} where it is {declared} to happen")
     return said
@@ -169,6 +169,7 @@ def _notes(root: Path, result: CellResult) -> Iterator[tuple[str, str, str]]:
             )
         if allowed is not None and saw not in allowed:
             raise MaintenanceError(
-                f"tables: {result.cell}: a test saw {saw!r} of {entry!r} in {table}; write one of {', '.join(allowed)}"
+                f"tables: {result.cell}: a test saw {saw!r} of {entry!r} in {table}; write one of "
+                f"{', '.join(allowed)}, or run the cell again if an older rldk-trl ran it"
             )
         yield table, entry, saw

@@ -16,7 +16,7 @@ SCHEMA = 1
 DATA_FILE = Path(__file__).parent / "measured.json"
 # What a test may say to have seen; None: anything, e.g. the repr of a default.
 TABLES: Mapping[str, tuple[str, ...] | None] = {
-    "failures": ("reproduced", "absent", "found", "quiet", "mended"),
+    "failures": ("reproduced", "absent", "found", "quiet", "fixed"),
     "ablation": ("needed", "not needed"),
     "features": ("works", "refused"),
     "defaults": None,

@@ -1,4 +1,4 @@
-"""docs/failures.md: the catalogue of failures, and on which releases each was seen, found beforehand and mended."""
+"""docs/failures.md: the catalogue of failures, and on which releases each was seen, found beforehand and fixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEEN = {
     DECLARED_THERE: "happens, by the catalogue",
     "reproduced": "reproduced with TRL alone",
     "found": "found before TRL does",
-    "mended": "mended",
+    "fixed": "fixed",
     "absent": "tried, does not happen",
     "quiet": "nothing is said of it",
 }
@@ -92,15 +92,15 @@ def _split(text: str) -> list[str]:
 def _summary(measured: Measured) -> str:
     rows = []
     for entry in failures():
-        figures = [_figure(measured, entry.id, saw) for saw in (DECLARED_THERE, "reproduced", "found", "mended")]
-        if entry.mended is None and figures[-1] == "-":
+        figures = [_figure(measured, entry.id, saw) for saw in (DECLARED_THERE, "reproduced", "found", "fixed")]
+        if entry.fixed_by is None and figures[-1] == "-":
             figures[-1] = "user"
         rows.append([f"[{entry.id}](#{entry.id})", where(entry), *figures])
-    return table(["failure", "where", "happens", "reproduced", "found before", "mended"], rows)
+    return table(["failure", "where", "happens", "reproduced", "found before", "fixed"], rows)
 
 
 def _totals(measured: Measured) -> str:
-    words = {"reproduced": "were reproduced", "found": "found beforehand", "mended": "mended by the library"}
+    words = {"reproduced": "were reproduced", "found": "found beforehand", "fixed": "fixed by the library"}
     said = []
     for saw, word in words.items():
         seen = [e for e in failures() if any(measured.seen("failures", e.id, saw, lane) for lane in measured.lanes)]
@@ -120,7 +120,7 @@ def _entry(entry: Failure, measured: Measured) -> str:
         if set(lanes) != {"-"}:
             rows.append([said, *lanes])
     link = f"[{entry.reference}]({entry.link})" if entry.link.startswith("https://") else entry.link
-    by = f" Mended by `{entry.mended}`." if entry.mended is not None else ""
+    by = f" Fixed by `{entry.fixed_by}`." if entry.fixed_by is not None else ""
     lines = [
         f"### {entry.id}",
         "",

@@ -82,8 +82,8 @@ def _block(entry: Failure, version: Version | None) -> Iterable[str]:
     yield f"  what:     {entry.cause}"
     yield f"  where:    {where(entry)}; {_here(entry, version)}"
     yield f"  do:       {entry.advice}"
-    if entry.mended is not None:
-        yield f"  mended:   by rldk.integrations.trl.{entry.mended}"
+    if entry.fixed_by is not None:
+        yield f"  fixed:    by rldk.integrations.trl.{entry.fixed_by}"
     if entry.found:
         yield "  found:    by validate_ppo_setup, create_ppo_config or check_trl_compatibility, before TRL does"
     yield f"  see:      {entry.link}"
@@ -111,5 +111,5 @@ def _fields(entry: Failure, version: Version | None) -> dict[str, Any]:
         "advice": entry.advice,
         "link": entry.link,
         "found": entry.found,
-        "mended": entry.mended,
+        "fixed_by": entry.fixed_by,
     }

@@ -28,7 +28,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="run updates with run_ppo, or pin 'trl<0.12'",
         link=f"{_TRL}/3250",
         found=True,
-        mended="run_ppo",
+        fixed_by="run_ppo",
     ),
     Failure(
         id="step-api-arguments",
@@ -39,7 +39,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, which takes one set of names on every release",
         link=f"{_TRL}/2340",
         found=False,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="step-api-positions",
@@ -51,7 +51,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, which builds what is missing",
         link=f"{_TRL}/2613",
         found=False,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="step-api-options",
@@ -70,7 +70,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the config with create_ppo_config, which takes the train API's names on every release",
         link=f"{_TRL}/2314",
         found=False,
-        mended="create_ppo_config",
+        fixed_by="create_ppo_config",
     ),
     Failure(
         id="peft-config-not-taken",
@@ -80,7 +80,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, which puts the adapter on, or use TRL 0.13.0 or newer",
         link=ROW_OF_THE_MATRIX,
         found=False,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="imported-from-trl",
@@ -91,7 +91,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="import it from trl.experimental.ppo",
         link=f"{_TRL}/5051",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="experimental-ppo-not-there-yet",
@@ -101,7 +101,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="import from trl, or make config and trainer with create_ppo_config and create_ppo_trainer",
         link=f"{_TRL}/5051",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="ppo-deleted",
@@ -124,7 +124,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, which mends it",
         link="https://github.com/huggingface/trl/pull/3998",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="optimizer-classes-not-set",
@@ -135,7 +135,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or pip install 'transformers<4.47'",
         link=ROW_OF_THE_MATRIX,
         found=False,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="trainer-without-tokenizer",
@@ -155,7 +155,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="run updates with run_ppo, which gives it whole batches",
         link=f"{_TRL}/148",
         found=False,
-        mended="run_ppo",
+        fixed_by="run_ppo",
     ),
     Failure(
         id="parent-directory-missing",
@@ -175,7 +175,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="run updates with run_ppo, which generates two at least",
         link=ROW_OF_THE_MATRIX,
         found=False,
-        mended="run_ppo",
+        fixed_by="run_ppo",
     ),
     Failure(
         id="list-of-prompts-to-generate",
@@ -185,7 +185,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="run updates with run_ppo, which generates one by one there",
         link=ROW_OF_THE_MATRIX,
         found=False,
-        mended="run_ppo",
+        fixed_by="run_ppo",
     ),
     Failure(
         id="collections-mapping",
@@ -195,6 +195,6 @@ CODE_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or use TRL 0.2.1 or newer",
         link=f"{_TRL}/104",
         found=False,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
 )

@@ -40,7 +40,7 @@ class Failure:
     """Distributions without which alone it happens."""
     found: bool
     """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` says it beforehand."""
-    mended: str | None = None
+    fixed_by: str | None = None
     """The public function that mends it; None where only the user can."""
 
     @property

@@ -16,7 +16,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="give it one that is not EOS, or load it with prepare_models_for_ppo or create_ppo_trainer, which do",
         link=f"{_TRL}/466",
         found=True,
-        mended="prepare_models_for_ppo",
+        fixed_by="prepare_models_for_ppo",
     ),
     Failure(
         id="pad-token-without-embedding",
@@ -26,7 +26,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="call resize_token_embeddings(len(tokenizer)) on the model, or load both with prepare_models_for_ppo",
         link=ROW_OF_THE_MATRIX,
         found=True,
-        mended="prepare_models_for_ppo",
+        fixed_by="prepare_models_for_ppo",
     ),
     Failure(
         id="string-columns",
@@ -36,7 +36,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="keep input_ids only, or make the trainer with create_ppo_trainer, which leaves the others out",
         link=f"{_TRL}/2340",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="prompts-not-tokenized",
@@ -56,7 +56,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         "create_ppo_trainer",
         link=ROW_OF_THE_MATRIX,
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="streaming-dataset",
@@ -97,7 +97,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="make the config with create_ppo_config, whose batch is their product",
         link=f"{_TRL}/1442",
         found=False,
-        mended="create_ppo_config",
+        fixed_by="create_ppo_config",
     ),
     Failure(
         id="minibatch-too-small-to-whiten",
@@ -118,7 +118,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="make it with create_ppo_config",
         link=ROW_OF_THE_MATRIX,
         found=True,
-        mended="create_ppo_config",
+        fixed_by="create_ppo_config",
     ),
     Failure(
         id="bf16-without-accelerator",
@@ -128,7 +128,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="make the config with create_ppo_config, or set bf16=False and use_cpu=True",
         link=f"{_TRL}/3515",
         found=True,
-        mended="create_ppo_config",
+        fixed_by="create_ppo_config",
     ),
     Failure(
         id="logging-dir-removed",

@@ -15,7 +15,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
         link=f"{_TRL}/2340",
         found=True,
-        mended="fix_generation_config",
+        fixed_by="fix_generation_config",
     ),
     Failure(
         id="wrapper-output-without-logits",
@@ -25,7 +25,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
         link=f"{_TRL}/2718",
         found=True,
-        mended="fix_generation_config",
+        fixed_by="fix_generation_config",
     ),
     Failure(
         id="wrapper-without-gradient-checkpointing-flag",
@@ -35,7 +35,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
         link=f"{_TRL}/2718",
         found=True,
-        mended="fix_generation_config",
+        fixed_by="fix_generation_config",
     ),
     Failure(
         id="scorer-without-base-model-prefix",
@@ -46,7 +46,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="mend the wrapper with fix_generation_config, or use a sequence classifier with num_labels=1",
         link=f"{_TRL}/1977",
         found=True,
-        mended="fix_generation_config",
+        fixed_by="fix_generation_config",
     ),
     Failure(
         id="scorer-without-score",
@@ -67,7 +67,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="let create_ppo_trainer build the value model",
         link=f"{_TRL}/1976",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="reference-model-none",
@@ -77,7 +77,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or pass a copy of the policy",
         link=f"{_TRL}/2353",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="reference-is-the-policy",
@@ -96,7 +96,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="give the function to create_ppo_trainer, which adapts it",
         link=f"{_TRL}/2273",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="scorer-with-two-labels",
@@ -117,7 +117,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, or turn it off before training, or use TRL 1.0.0 or newer",
         link=f"{_TRL}/4954",
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
     Failure(
         id="reward-model-of-another-vocabulary",
@@ -146,6 +146,6 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="make the trainer with create_ppo_trainer, which wraps it and keeps the weights",
         link=ROW_OF_THE_MATRIX,
         found=True,
-        mended="create_ppo_trainer",
+        fixed_by="create_ppo_trainer",
     ),
 )

@@ -62,11 +62,11 @@ def raw(version, tiny_gpt2, tmp_path, make_ppo_setup) -> RawTRL:
 
 
 @pytest.fixture
-def mended(measure) -> Callable[[set[str]], None]:
+def fixed(measure) -> Callable[[set[str]], None]:
     def note(entries: set[str]) -> None:
         for name in sorted(entries):
             if failure(name).happens_on():
-                measure("failures", name, "mended")
+                measure("failures", name, "fixed")
 
     return note
 
@@ -76,18 +76,18 @@ def reward(texts: list[str]) -> list[float]:
 
 
 def test_every_entry_that_is_said_to_be_mended_is_here():
-    said = {entry.id for entry in failures() if entry.mended}
+    said = {entry.id for entry in failures() if entry.fixed_by}
     assert said == BY_FIX | FROM_A_FOLDER | FROM_PARTS | WITH_SAVES_AND_SAMPLES | WITH_AN_ADAPTER
-    assert {entry.id for entry in failures() if entry.mended == "fix_generation_config"} == BY_FIX
+    assert {entry.id for entry in failures() if entry.fixed_by == "fix_generation_config"} == BY_FIX
 
 
 @pytest.mark.trl(">=0.9.2", reason="the train API, be it PPOv2Trainer's")
-def test_fix_generation_config_in_trls_own_trainer(raw, mended):
+def test_fix_generation_config_in_trls_own_trainer(raw, fixed):
     policy, value = (fix_generation_config(raw.wrapper(), raw.tokenizer) for _ in range(2))
     with raw.workarounds():
         trainer = raw.train(model=policy, value_model=value)
     assert math.isfinite(logged_kl(trainer))
-    mended(BY_FIX)
+    fixed(BY_FIX)
 
 
 def logged_kl(trainer: Any) -> float:
@@ -104,7 +104,7 @@ def ends_at_once(model: Any, eos: int) -> Any:
     return model
 
 
-def test_a_run_from_a_folder(raw, mended, tmp_path):
+def test_a_run_from_a_folder(raw, fixed, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(raw.model_name, folder)
     if raw.is_in("<0.4.7"):  # where a response of one token fails
@@ -121,7 +121,7 @@ def test_a_run_from_a_folder(raw, mended, tmp_path):
     prompts = prompts.add_column("query", ["a text"] * 3)
     trainer = create_ppo_trainer(str(folder), config, prompts, reward_model=reward)
     assert math.isfinite(run_ppo(trainer)[0]["kl"])
-    mended(FROM_A_FOLDER if raw.is_step else FROM_A_FOLDER - {"pad-token-without-embedding"})
+    fixed(FROM_A_FOLDER if raw.is_step else FROM_A_FOLDER - {"pad-token-without-embedding"})
 
 
 def forget_pad_token(folder: Path) -> None:
@@ -135,7 +135,7 @@ def forget_pad_token(folder: Path) -> None:
 
 
 @pytest.mark.trl_ppo("step")
-def test_a_run_from_a_plain_model(raw, mended):
+def test_a_run_from_a_plain_model(raw, fixed):
     import torch
 
     policy = raw.policy()
@@ -143,11 +143,11 @@ def test_a_run_from_a_plain_model(raw, mended):
         None, raw.step_config(), raw.prompts(), model=policy, tokenizer=raw.tokenizer, reward_model=reward
     )
     assert torch.equal(trainer.model.pretrained_model.transformer.wte.weight, policy.transformer.wte.weight)
-    mended(FROM_PARTS)
+    fixed(FROM_PARTS)
 
 
 @pytest.mark.trl(">=0.9.2", reason="the train API, be it PPOv2Trainer's")
-def test_a_run_that_checkpoints_saves_as_it_ends_and_has_nothing_to_sample_from(raw, mended):
+def test_a_run_that_checkpoints_saves_as_it_ends_and_has_nothing_to_sample_from(raw, fixed):
     with_saves = raw.saved_at_the_end()
     policy = raw.policy()
     policy.gradient_checkpointing_enable()
@@ -163,18 +163,18 @@ def test_a_run_that_checkpoints_saves_as_it_ends_and_has_nothing_to_sample_from(
     )
     assert math.isfinite(run_ppo(trainer)[0]["kl"])
     assert list(raw.output_dir.glob("checkpoint-*"))
-    mended(WITH_SAVES_AND_SAMPLES)
+    fixed(WITH_SAVES_AND_SAMPLES)
     if raw.is_step:  # PPOv2Trainer's part of what the others show of PPOTrainer
-        mended({"value-model-none", "reference-model-none", "function-as-reward-model"})
+        fixed({"value-model-none", "reference-model-none", "function-as-reward-model"})
 
 
 @pytest.mark.trl_requires("peft")
 @pytest.mark.trl(">=0.4", reason="TRL knows PEFT")
-def test_a_run_with_an_adapter(raw, mended):
+def test_a_run_with_an_adapter(raw, fixed):
     config = raw.step_config() if raw.is_step else raw.train_config()
     trainer = create_ppo_trainer(
         str(raw.model_name), config, raw.prompts(), reward_model=reward, peft_config=raw.lora()
     )
     config.response_length = 4
     assert math.isfinite(run_ppo(trainer)[0]["kl"])
-    mended(WITH_AN_ADAPTER)
+    fixed(WITH_AN_ADAPTER)

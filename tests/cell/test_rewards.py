@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from ppo_reference import bias_ends
 
+from rldk.integrations.trl.models.kinds import classify
 from rldk.integrations.trl.rewards.functions import RewardFunctionError, call_reward_function
 from rldk.integrations.trl.rewards.scoring import as_reward_module, score_responses
 
@@ -205,7 +206,7 @@ def test_the_same_ids_are_the_same_text_on_both_apis(ppo_setup):
         return [1.5, -2.0]
 
     tensors = [[torch().tensor(ids) for ids in part] for part in (prompts, responses)]
-    step = score_responses(score, tokenizer, *tensors)
+    step = score_responses(classify(score), tokenizer, *tensors)
     left, right = max(map(len, prompts)), max(map(len, responses))
     rows = [
         [pad] * (left - len(prompt)) + prompt + response + [pad] * (right - len(response))

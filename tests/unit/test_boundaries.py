@@ -12,9 +12,9 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from rldk.integrations.trl.advice import compatibility
 from rldk.integrations.trl.config.refusals import option_releases, refusal
-from rldk.integrations.trl.releases.generations import PPO_DELETED_IN, PPO_RELEASES
+from rldk.integrations.trl.releases import boundaries
+from rldk.integrations.trl.releases.boundaries import PPO_DELETED, PPO_RELEASES
 from rldk_maintenance.contract import data, tables
 from rldk_maintenance.contract import option_releases as made
 from rldk_maintenance.contract.collect import problems
@@ -154,18 +154,18 @@ def test_counts():
     assert len(ppo) == 96
     assert f"{ppo[0]}-{ppo[-1]}" == PPO_RELEASES
     assert ORDER[: ORDER.index(ppo[0])] == ["0.0.1", "0.0.2", "0.0.3", "0.1.0"]
-    assert ORDER[ORDER.index(ppo[-1]) + 1] == PPO_DELETED_IN
+    assert ORDER[ORDER.index(ppo[-1]) + 1] == str(PPO_DELETED)
 
 
 @pytest.mark.parametrize("version", ORDER)
 def test_the_librarys_history_agrees_with_what_was_read(version):
-    known = compatibility._known_ppo(Version(version))
+    known = boundaries.known_ppo(Version(version))
     said = f"{known.api} {known.module}" if known.api else None
     assert CONTRACT.at(version, "ppo") == said
 
 
 def test_the_history_is_of_releases_that_exist():
-    bounds = {specifier.version for releases, _ in compatibility._HISTORY for specifier in SpecifierSet(releases)}
+    bounds = {specifier.version for releases, _ in boundaries._HISTORY for specifier in SpecifierSet(releases)}
     assert bounds <= set(ORDER)
 
 

@@ -11,7 +11,7 @@ import pytest
 from rldk.integrations import trl
 from rldk.integrations.trl import utils
 from rldk.integrations.trl.releases import installed
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 SRC = Path(__file__).parents[2] / "src"
 

@@ -133,7 +133,7 @@ def build_setup(
         config = create_ppo_config(output_dir=str(output_dir), **options)
         seed_everything(seed)
         models = prepare_models_for_ppo(model_name)
-        value_model = load_classifier(model_name, models.tokenizer) if release.value_model_required else None
+        value_model = load_classifier(model_name, models.tokenizer).given if release.value_model_required else None
         return PPOSetup(
             release=release,
             model=models.model,

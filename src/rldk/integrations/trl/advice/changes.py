@@ -12,12 +12,19 @@ from rldk.integrations.trl.config.defaults import OPTIONS, config_default, defau
 from rldk.integrations.trl.config.refusals import option_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import VOCABULARY
-from rldk.integrations.trl.releases.generations import INSTALL_HINT, PPO_DELETED_IN, PPO_RELEASES
+from rldk.integrations.trl.releases.boundaries import (
+    FIRST_PPO,
+    INSTALL_HINT,
+    PPO_DELETED,
+    PPO_RELEASES,
+    TRAIN_API,
+    nearest_measured,
+    release_of,
+)
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.measured import measured_releases
 
 _OPTIONS = "read in every wheel: docs/generations.md"
-_FIRST, _TRAIN = Version("0.2.0"), Version("0.12.0")
 
 # Set by the trainer in the train API, so their default there, None, is none.
 _STEP_ONLY = frozenset(NEVER_READ)
@@ -41,7 +48,7 @@ def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[st
     """
     versions = _parsed(old, "old"), _installed() if new is None else _parsed(new, "new")
     lines = [line for version in dict.fromkeys(versions) for line in _not_measured(version)]
-    here, there = (_release(version) for version in versions)
+    here, there = (release_of(version) for version in versions)
     if here == there:
         return lines
     if here > there:
@@ -71,23 +78,16 @@ def _installed() -> Version:
     return found
 
 
-def _release(version: Version) -> Version:
-    """A development or pre-release build counts as the release it leads to, a local one as its release."""
-    return Version(version.base_version)
-
-
 def _has_ppo(version: Version) -> bool:
-    return _FIRST <= version < Version(PPO_DELETED_IN)
+    return FIRST_PPO <= version < PPO_DELETED
 
 
 def _not_measured(version: Version) -> list[str]:
-    if version.public in measured_releases() or not _has_ppo(_release(version)):
+    if version.public in measured_releases() or not _has_ppo(release_of(version)):
         return []
-    known = sorted(map(Version, measured_releases()))
-    near = [*[one for one in known if one < version][-1:], *[one for one in known if one > version][:1]]
     return [
-        f"TRL {version}: no row of the matrix has run it, so it is described as {_release(version)}; measured nearest "
-        f"to it: {', '.join(map(str, near))}"
+        f"TRL {version}: no row of the matrix has run it, so it is described as {release_of(version)}; "
+        f"measured nearest to it: {nearest_measured(version)}"
     ]
 
 
@@ -95,8 +95,10 @@ def _without_ppo(here: Version, there: Version, has: list[bool]) -> list[str]:
     if not any(has):
         return [f"neither TRL {here} nor {there} has PPO: TRL {PPO_RELEASES} have it ({INSTALL_HINT})"]
     version = there if has[0] else here
-    deleted = version >= Version(PPO_DELETED_IN)
-    why = f"since {PPO_DELETED_IN} there is none (huggingface/trl#7020)" if deleted else "before 0.2.0 there is none"
+    deleted = version >= PPO_DELETED
+    why = (
+        f"since {PPO_DELETED} there is none (huggingface/trl#7020)" if deleted else f"before {FIRST_PPO} there is none"
+    )
     if has[0]:
         instead = f"stay below with {INSTALL_HINT}, or move to GRPOTrainer or RLOOTrainer"
         return [f"TRL {there} has no PPO: {why}: {instead}"]
@@ -133,7 +135,7 @@ def _option_lines(here: Version, there: Version) -> list[str]:
     new = [name for name in table if _honours(name, there) and not _honours(name, here)]
     renamed = []
     for row in VOCABULARY:
-        was, now = (row.step, row.portable) if there >= _TRAIN else (row.portable, row.step)
+        was, now = (row.step, row.portable) if there >= TRAIN_API else (row.portable, row.step)
         left = [name for name in was if name in gone]
         found = [name for name in now if name in new]
         if left and found and "use_cpu" not in row.portable:  # one key of many is no other name
@@ -155,12 +157,12 @@ def _default_lines(here: Version, there: Version) -> list[str]:
     lines = []
     for option in OPTIONS:
         was, now = config_default(option, here), config_default(option, there)
-        both_apis = (here < _TRAIN) != (there < _TRAIN)
+        both_apis = (here < TRAIN_API) != (there < TRAIN_API)
         if not was or not now or was == now or (both_apis and option in _STEP_ONLY):
             continue
         since = max(Version(run[0]) for run in default_runs()[option] if _crossed(Version(run[0]), here, there))
         lines.append(_changed_default(option, was[0], now[0], since, forward=here < there))
-    if (here < _TRAIN) != (there < _TRAIN):
+    if (here < TRAIN_API) != (there < TRAIN_API):
         step, train = (here, there) if here < there else (there, here)
         lines += _across_apis(step, train, forward=here < there)
     return lines

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rldk.integrations.trl.advice.failures import failure
-from rldk.integrations.trl.releases.generations import INSTALL_HINT, PPO_RELEASES, no_ppo_message
-from rldk.integrations.trl.releases.installed import PPOSource, installed_package, installed_ppo, installed_version
-from rldk.integrations.trl.releases.measured import measured_releases
-
-# Where PPO lives, for releases that are not installed; the installed one is probed instead.
-_HISTORY: tuple[tuple[str, PPOSource], ...] = (
-    (">=0.2.0,<0.12.0", PPOSource("step", "trl")),
-    (">=0.12.0,<0.26.0", PPOSource("train", "trl")),
-    (">=0.26.0,<1.13.0", PPOSource("train", "trl.experimental.ppo")),
+from rldk.integrations.trl.releases.boundaries import (
+    INSTALL_HINT,
+    PPO_RELEASES,
+    is_in,
+    known_ppo,
+    nearest_measured,
+    no_ppo_message,
 )
+from rldk.integrations.trl.releases.installed import installed_package, installed_ppo, installed_version
+from rldk.integrations.trl.releases.measured import measured_releases
 
 # The entries of the catalogue that are said of a release before anything was made with it.
 _SAID_OF_ANY = (
@@ -81,18 +80,11 @@ def check_trl_compatibility(version: str | Version | None = None) -> dict[str, A
         return answer
     assert described is not None
     answer["version"] = str(described)
-    source = installed_ppo() if version is None else _known_ppo(described)
+    source = installed_ppo() if version is None else known_ppo(described)
     answer |= {"ppo_available": source.api is not None, "ppo_api": source.api, "ppo_module": source.module}
     answer["tested"] = source.api is not None and described.public in measured_releases()
     _advise(answer, described)
     return answer
-
-
-def _known_ppo(version: Version) -> PPOSource:
-    for specifier, source in _HISTORY:
-        if _release(version) in SpecifierSet(specifier):
-            return source
-    return PPOSource(None, None)
 
 
 def _advise(answer: dict[str, Any], version: Version) -> None:
@@ -108,7 +100,10 @@ def _advise(answer: dict[str, Any], version: Version) -> None:
             if public.is_prerelease
             else ""
         )
-        warnings.append(f"{what or f'TRL {version}:'} no row of the matrix has run it; {_nearest(version)}")
+        warnings.append(
+            f"{what or f'TRL {version}:'} no row of the matrix has run it; "
+            f"measured nearest to it: {nearest_measured(version)}"
+        )
         recommendations.append("use a measured release, or add a row to the matrix and run it")
     elif version.local is not None:
         warnings.append(
@@ -118,20 +113,9 @@ def _advise(answer: dict[str, Any], version: Version) -> None:
     known = [failure(one) for one in said]
     advice = [
         *((f"{entry.cause} ({entry.reference})", entry.advice) for entry in known if entry.happens_on(version)),
-        *((warning, advice) for releases, warning, advice in _TRAPS if _release(version) in SpecifierSet(releases)),
+        *((warning, advice) for releases, warning, advice in _TRAPS if is_in(version, releases)),
     ]
     for warning, recommendation in advice:
         warnings.append(f"TRL {version}: {warning}")
         if recommendation not in recommendations:
             recommendations.append(recommendation)
-
-
-def _release(version: Version) -> Version:
-    return Version(version.base_version)
-
-
-def _nearest(version: Version) -> str:
-    measured = sorted(map(Version, measured_releases()))
-    below = [known for known in measured if known < version][-1:]
-    above = [known for known in measured if known > version][:1]
-    return f"measured nearest to it: {', '.join(map(str, below + above)) or 'none'}"

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.training_state import restore_training_state, training_state
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.releases.trainers import api_of, reference_of, tokenizer_of
 
 VALUE_MODEL = "value_model"
 _ABOUT, _STATE, _TENSORS = "ppo_checkpoint.json", "trainer_state.json", "training_state.pt"
@@ -90,10 +91,10 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
             f"checkpoints lack the value model: give such a folder to create_ppo_trainer to start from its policy"
         )
     about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    if (about["format"], about["api"]) != (_FORMAT, _api(trainer)):
+    if (about["format"], about["api"]) != (_FORMAT, api_of(trainer)):
         raise ValueError(
             f"load_ppo_checkpoint: {folder} is of the {about['api']} API (TRL {about['trl']}, format "
-            f"{about['format']}), this trainer of the {_api(trainer)} API (format {_FORMAT}): use one of that API"
+            f"{about['format']}), this trainer of the {api_of(trainer)} API (format {_FORMAT}): use one of that API"
         )
     _refuse_foreign(trainer)
     saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
@@ -136,7 +137,7 @@ def _write(trainer: Any, folder: Path) -> None:
     import_or_explain("torch").save(training_state(trainer), folder / _TENSORS)
     about = {
         "format": _FORMAT,
-        "api": _api(trainer),
+        "api": api_of(trainer),
         "trl": str(installed_version("trl")),
         "update": trainer.state.global_step,
         "ref_model": _reference_digest(trainer),
@@ -152,20 +153,16 @@ def _refuse_foreign(trainer: Any) -> None:
         )
 
 
-def _api(trainer: Any) -> str:
-    return "step" if hasattr(trainer, "step") else "train"
-
-
 def _parts(trainer: Any) -> tuple[Any, Any, Any]:
     """Policy, value model (None in the step API, where it is the policy's own head) and tokenizer."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    tokenizer = vars(trainer).get("processing_class") or trainer.tokenizer
-    return (model, None, tokenizer) if _api(trainer) == "step" else (model.policy, model.value_model, tokenizer)
+    tokenizer = tokenizer_of(trainer)
+    return (model, None, tokenizer) if api_of(trainer) == "step" else (model.policy, model.value_model, tokenizer)
 
 
 def _reference_digest(trainer: Any) -> int | None:
     """A checksum of the reference model's weights; None where the policy without its adapter is the reference."""
-    reference = getattr(trainer, "ref_model", None) or vars(trainer).get("ref_policy")
+    reference = reference_of(trainer)
     if reference is None:
         return None
     if not hasattr(trainer, "_rldk_reference"):  # it is never trained

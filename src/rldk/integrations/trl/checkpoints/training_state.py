@@ -6,7 +6,7 @@ from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.random_state import RandomState
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 # What the step API's trainer counts (`highest_reward` and `compare_step` for push_to_hub_if_best), and the parts that
 # move with each update: the KL controller, and the running moments of the scores.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
-from rldk.integrations.trl.releases.installed import code_of
 
 _SMALLEST_WHITENED = 8
 
@@ -36,8 +35,8 @@ def _step_config(setup: CheckedSetup) -> Iterator[Finding]:
 
 
 def _has_no_mask(setup: CheckedSetup) -> bool:
-    """Whether the forward pass has no attention mask: before 0.3.0, when a config had no mini_batch_size."""
-    return setup.has_its_config and not setup.is_train and not hasattr(setup.config, "mini_batch_size")
+    """Whether the forward pass has no attention mask, as far as the config is one of this generation."""
+    return setup.has_its_config and not setup.generation.has_minibatches
 
 
 def pads(setup: CheckedSetup) -> bool:
@@ -64,8 +63,7 @@ def _train_config(setup: CheckedSetup) -> Iterator[Finding]:
                 "minibatch-too-small-to-whiten",
             )
     samples = getattr(config, "num_sample_generations", 0)
-    # From 0.29.0 on none are sampled where there is nothing to sample from.
-    if samples > 0 and "self.eval_dataset is None" not in code_of(setup.generation.trainer):
+    if samples > 0 and not setup.generation.samples_without_eval_dataset:
         yield Finding(
             "warning",
             f"num_sample_generations is {samples}, at which {setup.trl} fails unless the trainer gets an "
@@ -82,7 +80,6 @@ def batch_size(setup: CheckedSetup) -> int | None:
     if not setup.is_train:
         return int(config.batch_size)
     size = int(config.per_device_train_batch_size * config.gradient_accumulation_steps)
-    # Until 0.17.0 the local batch had num_mini_batches in it (huggingface/trl#2531).
-    if "gradient_accumulation_steps * args.num_mini_batches" in code_of(setup.generation.trainer):
+    if setup.generation.counts_minibatches_in_batch:
         size *= int(config.num_mini_batches)
     return size

@@ -11,18 +11,17 @@ from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary
 
 def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
     """The tokenizer has an EOS and a pad token of its own and pads where prompts begin."""
-    tokenizer = setup.tokenizer
-    if not hasattr(tokenizer, "eos_token_id"):
+    tokenizer, known = setup.tokenizer, setup.known_tokenizer
+    if not known.is_tokenizer:
         yield Finding("issue", f"tokenizer must be a transformers tokenizer, got {type(tokenizer).__name__}")
         return
-    pad = getattr(tokenizer, "pad_token_id", None)
-    if pad is None and pads(setup):
+    if known.pad is None and pads(setup):
         yield Finding(
             "issue",
             "tokenizer has no pad token (huggingface/trl#466): set tokenizer.pad_token to a token that is not EOS",
             "tokenizer-without-pad-token",
         )
-    elif pad is not None and pad == tokenizer.eos_token_id:
+    elif known.pads_with_eos:
         # The train API masks what is the pad token, the step API counts lengths.
         so = (
             "ends of text are masked as padding and not learned"
@@ -41,8 +40,8 @@ def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
 
 def check_pad_token(setup: CheckedSetup) -> Iterator[Finding]:
     """The step API's policy knows the pad token; the train API never shows it to a model."""
-    pad = getattr(setup.tokenizer, "pad_token_id", None)
-    rows = None if setup.is_train or not pads(setup) else vocabulary_size(setup.model)
+    pad = setup.known_tokenizer.pad
+    rows = None if setup.is_train or not pads(setup) else vocabulary_size(setup.policy)
     if isinstance(pad, int) and rows is not None and pad >= rows:
         yield Finding(
             "issue",

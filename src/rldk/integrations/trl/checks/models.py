@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary_size
 from rldk.integrations.trl.models.aliases import ValueHeadAliases
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
-from rldk.integrations.trl.releases.installed import code_of
-from rldk.integrations.trl.rewards.scoring import is_reward_function
+from rldk.integrations.trl.models.kinds import KnownModel
 
 
 def check_policy(setup: CheckedSetup) -> Iterator[Finding]:
     """The policy is of the kind that this release's constructor and rollout can use."""
-    model, name = setup.model, type(setup.model).__name__
-    if not hasattr(model, "parameters"):
-        yield Finding("issue", f"model must be a model, got {name}: load one with prepare_models_for_ppo")
+    policy = setup.policy
+    if not hasattr(policy.given, "parameters"):
+        yield Finding("issue", f"model must be a model, got {policy.name}: load one with prepare_models_for_ppo")
     elif not setup.is_train:
-        if not is_value_head_wrapper(model):
-            yield Finding(
-                "issue",
-                f"model must be a value-head wrapper for the step API of {setup.trl}, got {name}: wrap it with "
-                f"AutoModelForCausalLMWithValueHead.from_pretrained(model), or let create_ppo_trainer do it",
-                "plain-model-in-the-step-api",
-            )
-    elif is_value_head_wrapper(model):
-        if not isinstance(model, ValueHeadAliases):
+        yield from _wrapper_wanted("model", policy, setup)
+    elif policy.is_wrapper:
+        if not isinstance(policy.given, ValueHeadAliases):
             yield _wrapper_as_policy(setup)
-    elif not hasattr(model, "generation_config"):
+    elif not hasattr(policy.given, "generation_config"):
         yield Finding(
-            "issue", f"model ({name}) has no generation_config, which {setup.trl} reads: use a causal language model"
+            "issue",
+            f"model ({policy.name}) has no generation_config, which {setup.trl} reads: use a causal language model",
+        )
+
+
+def _wrapper_wanted(part: str, known: KnownModel, setup: CheckedSetup) -> Iterator[Finding]:
+    if not known.is_wrapper:
+        yield Finding(
+            "issue",
+            f"{part} must be a value-head wrapper for the step API of {setup.trl}, got {known.name}: wrap it with "
+            f"AutoModelForCausalLMWithValueHead.from_pretrained({part}), or let create_ppo_trainer do it",
+            "plain-model-in-the-step-api",
         )
 
 
 def _wrapper_as_policy(setup: CheckedSetup) -> Finding:
     model, reads = setup.model, ["generation_config", "logits"]
     failure = "wrapper-output-without-logits"
-    pair = _policy_and_value(setup)
-    if pair is not None and "is_gradient_checkpointing" in code_of(pair):
+    if setup.generation.reads_checkpointing_flag:
         reads.insert(1, "is_gradient_checkpointing")
         if not hasattr(model, "is_gradient_checkpointing"):
             failure = "wrapper-without-gradient-checkpointing-flag"
@@ -48,27 +49,18 @@ def _wrapper_as_policy(setup: CheckedSetup) -> Finding:
     reads = [name for name in reads if not hasattr(model, name)]
     return Finding(
         "issue",
-        f"model is a value-head wrapper ({type(model).__name__}) and {setup.trl} reads {' and '.join(reads)} that "
+        f"model is a value-head wrapper ({setup.policy.name}) and {setup.trl} reads {' and '.join(reads)} that "
         f"it lacks (huggingface/trl#2340, #2718): call fix_generation_config(model, tokenizer), or let "
         f"create_ppo_trainer unwrap it",
         failure,
     )
 
 
-def _policy_and_value(setup: CheckedSetup) -> Any:
-    """TRL's module that holds policy and value model together, where this release has it."""
-    return getattr(sys.modules[setup.generation.trainer.__module__], "PolicyAndValueWrapper", None)
-
-
 def check_checkpointing(setup: CheckedSetup) -> Iterator[Finding]:
     """A checkpointing policy can be told to stop for generation."""
     if not setup.is_train or not getattr(setup.model, "is_gradient_checkpointing", False):
         return
-    # TRL 0.22.0-0.29.1 ask the pair of policy and value model to stop checkpointing, which it cannot.
-    pair = _policy_and_value(setup)
-    if pair is None or hasattr(pair, "gradient_checkpointing_disable"):
-        return
-    if "is_gradient_checkpointing" in code_of(pair):
+    if setup.generation.fails_at_checkpointing:
         yield Finding(
             "issue",
             f"model has gradient checkpointing on, at which {setup.trl} fails (huggingface/trl#4954): "
@@ -80,8 +72,7 @@ def check_checkpointing(setup: CheckedSetup) -> Iterator[Finding]:
 def check_reference_model(setup: CheckedSetup) -> Iterator[Finding]:
     """The reference model is there, apart from the policy, and of the right kind."""
     if setup.ref_model is None:
-        # The forms that call it `ref_policy` (PPOv2, 0.12) do not build one.
-        if setup.generation.names.get("ref_model") == "ref_policy":
+        if not setup.generation.builds_reference_model:
             yield Finding(
                 "issue",
                 f"ref_model is None, and {setup.trl} builds none (huggingface/trl#2353): pass a copy of model",
@@ -89,39 +80,33 @@ def check_reference_model(setup: CheckedSetup) -> Iterator[Finding]:
             )
     elif setup.ref_model is setup.model:
         text = "model and ref_model are the same object, so the KL to the reference is always 0: pass a copy"
-        if setup.is_train and "cannot be the same object" in code_of(setup.generation.trainer):
+        if setup.generation.refuses_policy_as_reference:
             yield Finding("issue", text, "reference-is-the-policy")
         else:
             yield Finding("warning", text)
-    elif not setup.is_train and not is_value_head_wrapper(setup.ref_model):
-        yield Finding(
-            "issue",
-            f"ref_model must be a value-head wrapper for the step API of {setup.trl}, got "
-            f"{type(setup.ref_model).__name__}: wrap it, or let create_ppo_trainer do it",
-            "plain-model-in-the-step-api",
-        )
+    elif not setup.is_train:
+        yield from _wrapper_wanted("ref_model", setup.reference, setup)
 
 
 def check_reward_model(setup: CheckedSetup) -> Iterator[Finding]:
-    """The reward model gives one score a text, in the way that this release asks for it."""
+    """The reward model gives one score for each text, in the way that this release asks for it."""
     if setup.reward_model is None:
         yield Finding(
             "issue", "reward_model is None: pass a sequence classifier with num_labels=1, or a function of texts"
         )
-    elif is_reward_function(setup.reward_model):
-        if setup.is_train:
-            yield Finding(
-                "issue",
-                f"reward_model is a function, in which {setup.trl} looks for modules (huggingface/trl#2273): "
-                f"give it to create_ppo_trainer, which adapts it",
-                "function-as-reward-model",
-            )
-    else:
-        yield from _scorer("reward_model", setup.reward_model, setup)
+    elif not setup.reward.is_function:
+        yield from _scorer("reward_model", setup.reward, setup)
+    elif setup.is_train:
+        yield Finding(
+            "issue",
+            f"reward_model is a function, in which {setup.trl} looks for modules (huggingface/trl#2273): "
+            f"give it to create_ppo_trainer, which adapts it",
+            "function-as-reward-model",
+        )
 
 
 def check_value_model(setup: CheckedSetup) -> Iterator[Finding]:
-    """The train API has a value model and it gives one value a token."""
+    """The train API has a value model and it gives one value for each token."""
     if not setup.is_train:
         if setup.value_model is not None:
             yield Finding(
@@ -136,18 +121,18 @@ def check_value_model(setup: CheckedSetup) -> Iterator[Finding]:
             "value-model-none",
         )
     else:
-        yield from _scorer("value_model", setup.value_model, setup)
+        yield from _scorer("value_model", setup.value, setup)
 
 
-def _scorer(part: str, model: Any, setup: CheckedSetup) -> Iterator[Finding]:
-    problem = _train_scorer(part, model, setup) if setup.is_train else _step_scorer(part, model)
-    problem = problem or _vocabulary(part, model, setup)
+def _scorer(part: str, known: KnownModel, setup: CheckedSetup) -> Iterator[Finding]:
+    problem = _train_scorer(part, known, setup) if setup.is_train else _step_scorer(part, known)
+    problem = problem or _vocabulary(part, known, setup)
     if problem is not None:
         yield problem
 
 
-def _train_scorer(part: str, model: Any, setup: CheckedSetup) -> Finding | None:
-    name = type(model).__name__
+def _train_scorer(part: str, known: KnownModel, setup: CheckedSetup) -> Finding | None:
+    model = known.given
     prefix = getattr(model, "base_model_prefix", None)
     missing = [
         attribute
@@ -157,27 +142,28 @@ def _train_scorer(part: str, model: Any, setup: CheckedSetup) -> Finding | None:
     if missing:
         advice = (
             f"call fix_generation_config({part}, tokenizer)"
-            if is_value_head_wrapper(model)
+            if known.is_wrapper
             else "use AutoModelForSequenceClassification with num_labels=1"
         )
         return Finding(
             "issue",
-            f"{part} ({name}) has no {' and no '.join(missing)}, which {setup.trl} reads "
+            f"{part} ({known.name}) has no {' and no '.join(missing)}, which {setup.trl} reads "
             f"(huggingface/trl#1977, #2718): {advice}",
             "scorer-without-score" if missing == ["score"] else "scorer-without-base-model-prefix",
         )
     labels = getattr(model.score, "out_features", 1)
-    return None if labels == 1 else _labels(f"{part} ({name})", labels, "scorer-with-two-labels")
+    return None if labels == 1 else _labels(f"{part} ({known.name})", labels, "scorer-with-two-labels")
 
 
-def _step_scorer(part: str, model: Any) -> Finding | None:
+def _step_scorer(part: str, known: KnownModel) -> Finding | None:
     # Here `run_ppo` reads `.logits`, whatever the head is called; only a language model's are no scores.
-    if is_value_head_wrapper(model):
+    model = known.given
+    if known.is_wrapper:
         return None
     if getattr(model, "get_output_embeddings", lambda: None)() is not None:
         return Finding(
             "issue",
-            f"{part} ({type(model).__name__}) is a language model and has no score: use "
+            f"{part} ({known.name}) is a language model and has no score: use "
             f"AutoModelForSequenceClassification with num_labels=1, or a function of texts",
         )
     labels = getattr(getattr(model, "config", None), "num_labels", 1)
@@ -185,21 +171,20 @@ def _step_scorer(part: str, model: Any) -> Finding | None:
 
 
 def _labels(part: str, labels: Any, failure: str | None) -> Finding:
-    return Finding(
-        "issue", f"{part} has {labels} labels, PPO wants one score a text: load it with num_labels=1", failure
-    )
+    text = f"{part} has {labels} labels, and PPO wants one score for each text: load it with num_labels=1"
+    return Finding("issue", text, failure)
 
 
-def _vocabulary(part: str, model: Any, setup: CheckedSetup) -> Finding | None:
+def _vocabulary(part: str, known: KnownModel, setup: CheckedSetup) -> Finding | None:
     """The ids that the policy reads and writes are ids of this model too."""
-    rows = vocabulary_size(model)
+    rows = vocabulary_size(known)
     # Tokens that were added to the tokenizer need never occur, and padding is not shown to a model.
-    known = [size for size in (getattr(setup.tokenizer, "vocab_size", None), vocabulary_size(setup.model)) if size]
-    if rows is None or not known or not all(isinstance(size, int) for size in known) or rows >= min(known):
+    sizes = [size for size in (getattr(setup.tokenizer, "vocab_size", None), vocabulary_size(setup.policy)) if size]
+    if rows is None or not sizes or not all(isinstance(size, int) for size in sizes) or rows >= min(sizes):
         return None
     return Finding(
         "issue",
-        f"{part} ({type(model).__name__}) has embeddings for {rows} tokens and the policy writes {min(known)} "
+        f"{part} ({known.name}) has embeddings for {rows} tokens and the policy writes {min(sizes)} "
         f"(huggingface/trl#3595): use one of the policy's tokenizer, or a function of texts",
         "reward-model-of-another-vocabulary" if setup.is_train else None,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
+from rldk.integrations.trl.models.kinds import KnownModel, classify
+from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
 from rldk.integrations.trl.releases.generations import Generation
 
 
@@ -20,7 +22,10 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class CheckedSetup:
-    """The parts, and the generation that they are held against."""
+    """The parts, and the generation that they are checked for.
+
+    A part is classified when a check first asks for it: an odd object may raise, and then that check says so.
+    """
 
     generation: Generation
     model: Any
@@ -30,6 +35,31 @@ class CheckedSetup:
     tokenizer: Any
     config: Any
     train_dataset: Any
+
+    @cached_property
+    def policy(self) -> KnownModel:
+        """``model``, classified."""
+        return classify(self.model)
+
+    @cached_property
+    def reference(self) -> KnownModel:
+        """``ref_model``, classified."""
+        return classify(self.ref_model)
+
+    @cached_property
+    def reward(self) -> KnownModel:
+        """``reward_model``, classified."""
+        return classify(self.reward_model)
+
+    @cached_property
+    def value(self) -> KnownModel:
+        """``value_model``, classified."""
+        return classify(self.value_model)
+
+    @cached_property
+    def known_tokenizer(self) -> KnownTokenizer:
+        """``tokenizer``, classified."""
+        return classify_tokenizer(self.tokenizer)
 
     @property
     def trl(self) -> str:
@@ -44,13 +74,12 @@ class CheckedSetup:
     @property
     def has_its_config(self) -> bool:
         """Whether the config is of the class that this generation's trainer takes."""
-        return isinstance(self.config, self.generation.config)
+        return self.generation.owns(self.config)
 
 
-def vocabulary_size(model: Any) -> int | None:
+def vocabulary_size(known: KnownModel) -> int | None:
     """How many token ids a model has embeddings for; None where that cannot be seen."""
-    inner = model.pretrained_model if is_value_head_wrapper(model) else model
-    if not hasattr(inner, "get_input_embeddings"):
+    if not hasattr(known.inner, "get_input_embeddings"):
         return None
-    rows = inner.get_input_embeddings().weight.shape[0]
+    rows = known.inner.get_input_embeddings().weight.shape[0]
     return rows if isinstance(rows, int) and rows > 0 else None  # a sharded model has none of them here

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from rldk.integrations.trl.config.refusals import refusal
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import STEP_DOES_ANYWAY, TRAIN_DOES_ANYWAY, VOCABULARY, Options, Row
-from rldk.integrations.trl.releases.generations import Generation, import_or_explain, installed_generation
-from rldk.integrations.trl.releases.installed import PPOApi, code_of, installed_version
+from rldk.integrations.trl.releases.generations import Generation, installed_generation
+from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.installed import PPOApi, installed_version
 from rldk.integrations.trl.releases.quiet import third_party_warnings
-from rldk.integrations.trl.training.gradient_clipping import clip_every_step
 
 # transformers' own default since 4.50.
 DEFAULT_OUTPUT_DIR = "trainer_output"
@@ -54,14 +52,12 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
         ValueError: no API is called so.
     """
     generation = installed_generation(api)
-    known = frozenset(inspect.signature(generation.config).parameters)
+    known = frozenset(generation.options)
     output_dir = DEFAULT_OUTPUT_DIR if output_dir is None else str(output_dir)
     _refuse_both(options)
     if generation.api == "step":
         arguments, attributes = _step_arguments(known, dict(options))
         attributes["output_dir"] = output_dir
-        if arguments.get("max_grad_norm") is not None:
-            clip_every_step(generation.trainer)
     else:
         arguments, attributes = {"output_dir": output_dir, **_train_arguments(known, options)}, {}
     for option, value in arguments.items():
@@ -87,7 +83,7 @@ def _other_api(generation: Generation) -> frozenset[str]:
         ppov2 = installed_generation("train")
     except ImportError:
         return frozenset()
-    return ppov2.config_fields - NEVER_READ.keys()
+    return frozenset(ppov2.options) - NEVER_READ.keys()
 
 
 def _refuse_both(options: Options) -> None:
@@ -98,22 +94,12 @@ def _refuse_both(options: Options) -> None:
             )
 
 
-def overwrites_run_name(generation: Generation) -> bool:
-    """Whether the trainer puts a name of its own in place of the one given: the train API until 0.27.2."""
-    return generation.api == "train" and _assigns(generation, "run_name")
-
-
-def _assigns(generation: Generation, option: str) -> bool:
-    code = code_of(generation.config) + code_of(generation.trainer)
-    return re.search(rf"\b(?:self|config|args)\.{option} = ", code) is not None
-
-
 def _is_unread(generation: Generation, option: str, value: Any) -> bool:
     """Whether the config takes the option, and the trainer does not do by it; found in the trainer's own code."""
     if generation.api == "step":
-        return option in _STEP_COMPUTES and _assigns(generation, option)
+        return option in _STEP_COMPUTES and generation.assigns(option)
     if option == "run_name":
-        return value is not None and overwrites_run_name(generation)
+        return value is not None and generation.overwrites_run_name
     return option in NEVER_READ and value not in NEVER_READ[option][0]
 
 

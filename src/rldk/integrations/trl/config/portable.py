@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import enum
-import inspect
 from typing import Any
 
-from rldk.integrations.trl.config.create import create_ppo_config, overwrites_run_name
+from rldk.integrations.trl.config.create import create_ppo_config
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_NAMES, VOCABULARY, Options
 from rldk.integrations.trl.releases.generations import Generation, generation_of
@@ -55,7 +54,7 @@ def portable_config(config: Any) -> dict[str, Any]:
         ImportError: TRL is missing, broken or has no PPO.
     """
     generation = generation_of(config)
-    if not isinstance(config, generation.config):
+    if not generation.owns(config):
         raise TypeError(
             f"portable_config: a {type(config).__name__} is no PPOConfig of TRL {generation.version}: "
             f"give what create_ppo_config or its constructor made"
@@ -63,7 +62,7 @@ def portable_config(config: Any) -> dict[str, Any]:
     options = _from_step(generation, config) if generation.api == "step" else _from_train(generation, config)
     if hasattr(config, "output_dir"):
         options["output_dir"] = str(config.output_dir)
-    if generation.config.__name__ == "PPOv2Config":
+    if generation.is_ppov2:
         options["api"] = "train"
     return options
 
@@ -74,7 +73,7 @@ def _from_step(generation: Generation, config: Any) -> Options:
         options |= row.read(config)
     with third_party_warnings():
         default = generation.config()
-    for name in inspect.signature(generation.config).parameters:
+    for name in generation.options:
         if name not in STEP_NAMES | _DERIVED and getattr(config, name) != getattr(default, name):
             options[name] = getattr(config, name)
     return options
@@ -83,10 +82,12 @@ def _from_step(generation: Generation, config: Any) -> Options:
 def _from_train(generation: Generation, config: Any) -> Options:
     default = create_ppo_config(config.output_dir, api=generation.api)
     derived = _DERIVED | NEVER_READ.keys()
-    if overwrites_run_name(generation):
+    if generation.overwrites_run_name:
         derived |= {"run_name"}
     options = {}
-    for name in generation.config_fields - derived:
+    for name in generation.options:
+        if name in derived:
+            continue
         value = _plain(name, getattr(config, name))
         if (name in _ALWAYS and value is not None) or value != _plain(name, getattr(default, name)):
             options[name] = value

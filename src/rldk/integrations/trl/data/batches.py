@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.data.random_state import RandomState
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 # What decides the order of an epoch, besides the global generators: torch's and accelerate's own counters.
 _COUNTERS = ("iteration", "epoch", "initial_seed")

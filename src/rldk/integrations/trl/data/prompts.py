@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.models.tokenizers import classify_tokenizer
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 _MODEL_COLUMNS = ("input_ids", "attention_mask")
 _LOOKED_AT = 1000
@@ -71,13 +72,17 @@ def _end(row: Mapping[str, Any], tokenizer: Any) -> int:
     if "attention_mask" in row:
         marks, padding = row["attention_mask"], 0
     else:
-        # Where pad is EOS, padding cannot be told from an end of text.
-        pad = tokenizer.pad_token_id
-        marks, padding = row["input_ids"], -1 if pad in (None, tokenizer.eos_token_id) else pad
+        pad = classify_tokenizer(tokenizer).padding
+        marks, padding = row["input_ids"], -1 if pad is None else pad
     count = 0
     while count + 1 < len(marks) and int(marks[len(marks) - 1 - count]) == padding:
         count += 1
     return count
+
+
+def keep_lists(examples: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Collate for the step API, which takes a list of prompts of different length."""
+    return {column: [example[column] for example in examples] for column in examples[0]}
 
 
 @contextmanager
@@ -99,10 +104,10 @@ def without_padding(tokenizer: Any, batch: Mapping[str, list[Any]]) -> list[Any]
     """
     torch = import_or_explain("torch")
     queries = [torch.as_tensor(query) for query in batch["input_ids"]]
-    pad = tokenizer.pad_token_id
+    pad = classify_tokenizer(tokenizer).padding
     if "attention_mask" in batch:
         real = [torch.as_tensor(mask).bool() for mask in batch["attention_mask"]]
-    elif pad is None or pad == tokenizer.eos_token_id:
+    elif pad is None:
         return queries
     else:
         real = [query != pad for query in queries]

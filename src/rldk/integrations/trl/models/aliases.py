@@ -12,7 +12,7 @@ import functools
 import os
 from typing import Any
 
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 
 class ValueHeadOutput(tuple[Any, ...]):

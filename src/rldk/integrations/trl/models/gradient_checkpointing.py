@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 
 @contextmanager
@@ -30,7 +30,9 @@ def checkpointing_paused(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def trainer_built_around(policy: Any, value_model: Any, config: Any) -> Iterator[None]:
+def trainer_built_around(
+    generation: Generation, policy: KnownModel, value_model: KnownModel, config: Any
+) -> Iterator[None]:
     """Build a trainer inside whose policy checkpoints, or shall by its config, and generates without.
 
     The train API never acts on ``gradient_checkpointing`` of its config: here it is done. Generation with it on
@@ -39,9 +41,9 @@ def trainer_built_around(policy: Any, value_model: Any, config: Any) -> Iterator
     huggingface/trl#4954). So TRL is not shown it, and ``generate`` of the policy turns it off itself. The step API
     optimizes in evaluation mode, in which transformers recomputes nothing: see `train_mode`.
     """
-    inner = policy.pretrained_model if is_value_head_wrapper(policy) else policy
-    if wants_checkpointing(config, inner):
-        for model in (inner, getattr(value_model, "pretrained_model", value_model)):
+    inner = policy.inner
+    if wants_checkpointing(generation, config, inner):
+        for model in (inner, value_model.inner):
             # transformers 5.23 deprecates the second name.
             names = ("activation_checkpointing_enable", "gradient_checkpointing_enable")
             enable = next((getattr(model, name) for name in names if hasattr(model, name)), None)
@@ -55,13 +57,11 @@ def trainer_built_around(policy: Any, value_model: Any, config: Any) -> Iterator
         yield
 
 
-def wants_checkpointing(config: Any, model: Any) -> bool:
-    """Whether ``config`` asks for it: since 0.22.0 it does by default, which forces it on no model that cannot."""
+def wants_checkpointing(generation: Generation, config: Any, model: Any) -> bool:
+    """Whether ``config`` asks for it; a release's default forces it on no model that cannot."""
     if not getattr(config, "gradient_checkpointing", False):
         return False
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    asked = defaults.get("gradient_checkpointing") is not True
-    return asked or bool(getattr(model, "supports_gradient_checkpointing", False))
+    return not generation.checkpoints_by_default or bool(getattr(model, "supports_gradient_checkpointing", False))
 
 
 def train_mode(model: Any, _inputs: Any) -> None:

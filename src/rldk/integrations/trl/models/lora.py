@@ -7,20 +7,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
+from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.value_head import put_value_head
-from rldk.integrations.trl.releases.generations import Generation, import_or_explain
+from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 _ADAPTER = "adapter_config.json"
 
 
-def is_peft_model(model: Any) -> bool:
-    """Whether ``model`` is a ``PeftModel``, or a value-head wrapper around one; PEFT is not imported for it."""
-    inner = model.pretrained_model if is_value_head_wrapper(model) else model
-    return any(base.__module__.partition(".")[0] == "peft" for base in type(inner).__mro__)
-
-
-def apply_peft(generation: Generation, model: Any, peft_config: Any) -> Any:
+def apply_peft(generation: Generation, model: KnownModel, peft_config: Any) -> KnownModel:
     """``model`` with a fresh adapter: only that trains, and the value head where it has one.
 
     Args:
@@ -33,16 +28,17 @@ def apply_peft(generation: Generation, model: Any, peft_config: Any) -> Any:
         ValueError: ``model`` has an adapter already.
     """
     peft = require_peft(generation)
-    if is_peft_model(model):
+    if model.is_peft:
         raise ValueError(
             "create_ppo_trainer: model already is a PeftModel and peft_config asks for another adapter (TRL 0.13-0.26 "
             "merge the first one silently): leave peft_config out, or give model.merge_and_unload()"
         )
-    if not is_value_head_wrapper(model):
-        return peft.get_peft_model(model, peft_config)
-    wrapper = put_value_head(generation, peft.get_peft_model(model.pretrained_model, peft_config))
-    wrapper.v_head = model.v_head
-    return wrapper
+    adapted = classify(peft.get_peft_model(model.inner, peft_config))
+    if not model.is_wrapper:
+        return adapted
+    wrapper = put_value_head(generation, adapted)
+    wrapper.v_head = model.head
+    return classify(wrapper)
 
 
 def require_peft(generation: Generation) -> Any:
@@ -62,7 +58,7 @@ def refuse_peft(generation: Generation, given: str) -> None:
     Raises:
         TypeError: the value-head wrapper, which the step API's policy must be, takes no ``PeftModel``.
     """
-    if generation.api == "step" and not hasattr(generation.value_head, "supported_pretrained_model_architectures"):
+    if generation.api == "step" and not generation.wraps_peft:
         raise TypeError(
             f"create_ppo_trainer: {given}: TRL {generation.version} cannot train PEFT policies: leave it out, or use "
             f"TRL 0.4.0-1.12.0"
@@ -70,11 +66,8 @@ def refuse_peft(generation: Generation, given: str) -> None:
 
 
 def reference_without_adapter(generation: Generation, policy: Any) -> Any:
-    """The reference model of a PEFT policy: None where TRL turns the adapter off by itself, else a module that does.
-
-    The step API does since 0.4.0 and the train API since 0.13.0; 0.9.2-0.12.2 fail at None (huggingface/trl#2353).
-    """
-    if generation.api == "step" or hasattr(generation.trainer, "null_ref_context"):
+    """The reference model of a PEFT policy: None where TRL itself turns the adapter off, else a module that does."""
+    if generation.refers_to_policy_without_adapter:
         return None
     torch = import_or_explain("torch")
 
@@ -92,9 +85,9 @@ def reference_without_adapter(generation: Generation, policy: Any) -> Any:
     return AdapterOff()
 
 
-def check_reference(generation: Generation, policy: Any, ref_model: Any) -> None:
+def check_reference(generation: Generation, policy: KnownModel) -> None:
     """Warn about a reference model that will not be asked: the step API turns a PEFT policy's adapter off instead."""
-    if generation.api == "step" and ref_model is not None and is_peft_model(policy):
+    if generation.api == "step" and policy.is_peft:
         warnings.warn(
             f"create_ppo_trainer: ref_model is not used: TRL {generation.version} (step API) takes a PEFT policy with "
             f"its adapter turned off as the reference: leave ref_model out",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
-from rldk.integrations.trl.releases.generations import Generation, import_or_explain
+from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 # Weights files of every release of transformers, those first that tell their tensors' names without being loaded.
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -18,45 +18,17 @@ _PREFIX = "v_head."
 _HUB_ARGUMENTS = ("cache_dir", "revision")
 
 
-def is_encoder_decoder(model_or_config: Any) -> bool:
-    """Whether a model, or the model that a config describes, reads its prompt with an encoder (T5, BART)."""
-    model = getattr(model_or_config, "pretrained_model", model_or_config)  # 0.2.x wrappers have no config
-    config = getattr(model, "config", model)
-    return bool(getattr(config, "is_encoder_decoder", False))
-
-
-def encoder_inputs(model: Any, query: Any, response: Any) -> dict[str, Any]:
-    """What an encoder-decoder reads to score ``response`` (1-D, token ids, without the decoder's start) to ``query``.
-
-    A wrapper's decoder reads the response, as its policy wrote it. A classifier's encoder reads both as one text; it
-    scores the text's end, so one is added where the response was cut.
-    """
-    torch = import_or_explain("torch")
-    config = getattr(model, "pretrained_model", model).config
-    device = next(model.parameters()).device
-    if is_value_head_wrapper(model):
-        start = response.new_tensor([config.decoder_start_token_id])
-        inputs = {"input_ids": query, "decoder_input_ids": torch.cat([start, response])}
-    else:
-        end = response.new_tensor([config.eos_token_id])
-        text = torch.cat([query, response])
-        text = text[text != config.eos_token_id]
-        inputs = {"input_ids": torch.cat([text, end])}
-    return {name: ids[None].to(device) for name, ids in inputs.items()}
-
-
-def put_value_head(generation: Generation, model: Any, head: Mapping[str, Any] | None = None) -> Any:
-    """TRL's value-head wrapper around ``model``.
+def put_value_head(generation: Generation, model: KnownModel, head: Mapping[str, Any] | None = None) -> Any:
+    """TRL's value-head wrapper around a plain model.
 
     Args:
         generation: the installed release's PPO.
         model: a language model with or without an encoder, or a ``PeftModel`` of one.
         head: the value head's weights; fresh ones where it is None or empty.
     """
-    wrapper_class = generation.value_head
-    if is_encoder_decoder(model):  # TRL keeps it beside the other
-        wrapper_class = sys.modules[wrapper_class.__module__].AutoModelForSeq2SeqLMWithValueHead
-    wrapper = wrapper_class.from_pretrained(model)
+    encoder_decoder = model.is_encoder_decoder
+    wrapper_class = generation.value_head_of_encoder_decoders if encoder_decoder else generation.value_head
+    wrapper = wrapper_class.from_pretrained(model.given)
     if head:
         wrapper.v_head.load_state_dict(dict(head))
     return wrapper

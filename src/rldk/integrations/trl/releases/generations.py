@@ -1,4 +1,4 @@
-"""The one place that knows how TRL's PPO generations differ; it looks at the installed classes to tell.
+"""The PPO of the installed TRL: its classes, its constructor, and through `Probes` how it differs from others.
 
 Found by probing: where ``PPOTrainer`` and the value-head classes import from, which API the trainer has, and
 what its constructor calls each part (``config``/``args``, ``policy``/``model``, ...). TRL 0.9.2-0.11.4 have two:
@@ -7,10 +7,7 @@ what its constructor calls each part (``config``/``args``, ``policy``/``model``,
 
 from __future__ import annotations
 
-import collections
-import collections.abc
 import dataclasses
-import importlib
 import inspect
 import types
 from collections.abc import Mapping
@@ -19,24 +16,18 @@ from typing import Any
 
 from packaging.version import Version
 
+from rldk.integrations.trl.releases.boundaries import API_RELEASES, no_ppo_message
+from rldk.integrations.trl.releases.importing import first_line, import_or_explain
 from rldk.integrations.trl.releases.installed import (
     PPOApi,
     PPOModule,
     PPOSource,
-    code_of,
     installed_ppo,
     installed_ppov2,
     installed_version,
 )
+from rldk.integrations.trl.releases.probes import Probes
 from rldk.integrations.trl.releases.quiet import third_party_warnings
-
-PPO_DELETED_IN = "1.13.0"
-PPO_RELEASES = "0.2.0-1.12.0"
-INSTALL_HINT = "pip install 'trl<1.13'"
-API_RELEASES: Mapping[PPOApi, str] = {
-    "step": "0.2.0-0.11.4 have it",
-    "train": "0.12.0-1.12.0 have it, and 0.9.2-0.11.4 as PPOv2Trainer",
-}
 
 # What we call a part -> what constructors have called it, newest name first.
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -52,7 +43,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Generation:
+class Generation(Probes):
     """The installed release's PPO: its classes and the form of its constructor."""
 
     version: Version
@@ -66,62 +57,13 @@ class Generation:
     names: Mapping[str, str]
     """Our name of a part -> this constructor's name of it; a part that it does not take is missing."""
 
-    @property
-    def config_fields(self) -> frozenset[str]:
-        """The options that this generation's config class can be constructed with."""
-        return frozenset(field.name for field in dataclasses.fields(self.config) if field.init)
-
-    @property
-    def shortest_response(self) -> int:
-        """How many tokens a response must have: TRL 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
-        return 2 if "Responses are too short" in code_of(self.trainer) else 1
-
-    @property
-    def generates_batches(self) -> bool:
-        """Whether the step API's ``generate`` takes a list of prompts: since 0.4.2; before, it takes one."""
-        return hasattr(self.trainer, "_generate_batched")
+    def owns(self, config: Any) -> bool:
+        """Whether a config is of the class that this generation's trainer takes."""
+        return isinstance(config, self.config)
 
     def arguments(self, parts: Mapping[str, Any]) -> dict[str, Any]:
         """Rename ``parts`` to this constructor's parameters, leaving out what it does not take."""
         return {self.names[part]: value for part, value in parts.items() if part in self.names}
-
-
-def import_or_explain(module: str) -> types.ModuleType:
-    """Import a library that belongs to the user.
-
-    Raises:
-        ImportError: it is missing or broken; one line says which, why and what to install.
-    """
-    distribution = module.partition(".")[0]
-    try:
-        with third_party_warnings():
-            return importlib.import_module(module)
-    # A broken TRL raises more than ImportError: 0.7.11 with numpy 2 raises AttributeError, others RuntimeError.
-    except Exception as error:
-        version = installed_version(distribution)
-        hint = INSTALL_HINT if distribution == "trl" else f"pip install {distribution}"
-        if version is None:
-            raise ImportError(f"{distribution} is not installed: {hint}", name=module) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ImportError(
-            f"{distribution} {version} is installed but `import {module}` fails ({type(error).__name__}: {reason}): "
-            f"reinstall it with the dependencies it was released with",
-            name=module,
-        ) from error
-
-
-def no_ppo_message(version: Version) -> str:
-    """Why this TRL release has no PPO, which have it, and what to use instead, on one line."""
-    if version >= Version(PPO_DELETED_IN):
-        since = f"it was deleted in {PPO_DELETED_IN} (huggingface/trl#7020)"
-    elif version < Version("0.2.0"):
-        since = "`trl` exports a PPOTrainer from 0.2.0 on"
-    else:
-        since = "its files define no PPOTrainer with `step` or `train`"
-    return (
-        f"TRL {version} has no PPO: {since}; TRL {PPO_RELEASES} have it: {INSTALL_HINT}, "
-        f"or use GRPOTrainer or RLOOTrainer instead"
-    )
 
 
 def installed_generation(api: PPOApi | None = None) -> Generation:
@@ -178,13 +120,11 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
             trainer, config = getattr(module, f"{kind}Trainer"), getattr(module, f"{kind}Config")
             value_head = _value_head_class(module)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ImportError(
-                f"TRL {version} is installed but its PPO cannot be imported from {module_name} ({reason}): "
-                f"reinstall it with the dependencies it was released with",
+                f"TRL {version} is installed but its PPO cannot be imported from {module_name} "
+                f"({first_line(error)}): reinstall it with the dependencies it was released with",
                 name=module_name,
             ) from error
-    _give_core_its_mapping()
     parameters = tuple(inspect.signature(trainer.__init__).parameters)[1:]
     names = {}
     for part, candidates in _PARTS.items():
@@ -201,14 +141,6 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
         parameters=frozenset(parameters),
         names=names,
     )
-
-
-def _give_core_its_mapping() -> None:
-    """TRL 0.2.0 flattens its config with ``collections.Mapping``, which Python 3.10 took away."""
-    core = import_or_explain("trl").__dict__.get("core")
-    if core is not None and getattr(core, "collections", None) is collections:
-        # Only its own name for the module changes, not the module.
-        core.collections = types.SimpleNamespace(**{**vars(collections), "Mapping": collections.abc.Mapping})
 
 
 def _value_head_class(module: types.ModuleType) -> type[Any]:

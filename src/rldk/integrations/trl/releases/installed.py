@@ -10,12 +10,10 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.util
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
@@ -80,10 +78,6 @@ def _methods(tree: ast.Module, class_name: str) -> set[str]:
         for item in node.body
         if isinstance(item, ast.FunctionDef)
     }
-
-
-# `inspect` tokenizes a whole file anew for each class that it is asked for.
-code_of: Callable[[Any], str] = cache(inspect.getsource)
 
 
 def installed_version(distribution: str) -> Version | None:

@@ -6,27 +6,22 @@ import inspect
 from types import SimpleNamespace
 from typing import Any
 
-from rldk.integrations.trl.models.generation_config import is_value_head_wrapper
-from rldk.integrations.trl.models.value_head import encoder_inputs, is_encoder_decoder
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.rewards.functions import RewardFunction, call_reward_function
 
 _INSTEAD = "use AutoModelForSequenceClassification with num_labels=1, or a function of texts that calls the model"
 
 
-def is_reward_function(reward: object) -> bool:
-    """Whether ``reward`` is a plain function (or other callable) rather than a model or a class."""
-    return callable(reward) and not hasattr(reward, "parameters") and not inspect.isclass(reward)
-
-
-def check_reward_model(reward: Any) -> None:
+def check_reward_model(known: KnownModel) -> None:
     """Refuse what is neither a function nor a model.
 
     Raises:
         TypeError: one line says what to pass instead.
     """
-    if is_reward_function(reward) or (hasattr(reward, "parameters") and not inspect.isclass(reward)):
+    if known.kind != "other":
         return
+    reward = known.given
     if isinstance(reward, str):
         got = f"the name {reward!r}: pass AutoModelForSequenceClassification.from_pretrained(name, num_labels=1)"
     elif inspect.isclass(reward):
@@ -61,11 +56,11 @@ def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
     return module
 
 
-def score_responses(reward: Any, tokenizer: Any, queries: list[Any], responses: list[Any]) -> list[Any]:
+def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], responses: list[Any]) -> list[Any]:
     """Score each query with its response for the step API, where TRL leaves that to the caller.
 
     Args:
-        reward: a function of texts, a sequence classifier with one label, or a value-head wrapper.
+        known: a function of texts, a sequence classifier with one label, or a value-head wrapper.
         tokenizer: turns ids to texts for a function.
         queries: one 1-D tensor of token ids each.
         responses: likewise, as many.
@@ -78,33 +73,54 @@ def score_responses(reward: Any, tokenizer: Any, queries: list[Any], responses: 
         RewardFunctionError, TypeError, ValueError: see `call_reward_function`.
     """
     torch = import_or_explain("torch")
+    reward = known.given
     sequences = [torch.cat([query, response]) for query, response in zip(queries, responses, strict=True)]
-    if is_reward_function(reward):
+    if known.is_function:
         texts = [tokenizer.decode(sequence, skip_special_tokens=True) for sequence in sequences]
         return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(reward, texts)]
     taken = inspect.signature(reward.forward).parameters
     if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
-        raise TypeError(f"reward_model ({type(reward).__name__}) takes no input_ids: {_INSTEAD}")
+        raise TypeError(f"reward_model ({known.name}) takes no input_ids: {_INSTEAD}")
     was_training = reward.training
     reward.eval()
     device = next(reward.parameters()).device
     try:
         with torch.no_grad():  # one at a time: no padding, so no mask to get wrong
-            if is_encoder_decoder(reward):
-                inputs = [encoder_inputs(reward, *pair) for pair in zip(queries, responses, strict=True)]
+            if known.is_encoder_decoder:
+                inputs = [_encoder_inputs(known, *pair) for pair in zip(queries, responses, strict=True)]
             else:
                 inputs = [{"input_ids": sequence[None].to(device)} for sequence in sequences]
-            return [_score(reward, each).float().cpu() for each in inputs]
+            return [_score(known, each).float().cpu() for each in inputs]
     finally:
         reward.train(was_training)
 
 
-def _score(reward: Any, inputs: dict[str, Any]) -> Any:
-    output = reward(**inputs)
-    if is_value_head_wrapper(reward):
+def _score(known: KnownModel, inputs: dict[str, Any]) -> Any:
+    output = known.given(**inputs)
+    if known.is_wrapper:
         return output[2][0, -1]
     logits = getattr(output, "logits", None)
     if logits is None or logits.numel() != 1:
         got = f"logits of shape {tuple(logits.shape)}" if logits is not None else f"a {type(output).__name__}"
-        raise TypeError(f"reward_model ({type(reward).__name__}) returned {got} for one text: {_INSTEAD}")
+        raise TypeError(f"reward_model ({known.name}) returned {got} for one text: {_INSTEAD}")
     return logits.reshape(())
+
+
+def _encoder_inputs(known: KnownModel, query: Any, response: Any) -> dict[str, Any]:
+    """What an encoder-decoder reads to score ``response`` (1-D, token ids, without the decoder's start) to ``query``.
+
+    A wrapper's decoder reads the response, as its policy wrote it. A classifier's encoder reads both as one text; it
+    scores the text's end, so one is added where the response was cut.
+    """
+    torch = import_or_explain("torch")
+    config = known.inner.config
+    device = next(known.given.parameters()).device
+    if known.is_wrapper:
+        start = response.new_tensor([config.decoder_start_token_id])
+        inputs = {"input_ids": query, "decoder_input_ids": torch.cat([start, response])}
+    else:
+        end = response.new_tensor([config.eos_token_id])
+        text = torch.cat([query, response])
+        text = text[text != config.eos_token_id]
+        inputs = {"input_ids": torch.cat([text, end])}
+    return {name: ids[None].to(device) for name, ids in inputs.items()}

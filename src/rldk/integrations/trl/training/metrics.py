@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-from rldk.integrations.trl.releases.generations import import_or_explain
+from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.trainers import generation_of_trainer, reference_of
 
 # Portable name -> TRL's own, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
 _TRAIN_METRICS: Mapping[str, str] = {
@@ -126,7 +127,7 @@ def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]
     numbers: dict[str, float] = {}
     scaled: list[Any] = []
     forward, record = trainer.batched_forward_pass, trainer.record_step_stats
-    both_models = "model" not in inspect.signature(forward).parameters  # before 0.3.0
+    both_models = generation_of_trainer(trainer).forwards_both_models
 
     def forward_at_temperature(*args: Any, **kwargs: Any) -> Any:
         result = forward(*args, **kwargs)
@@ -173,7 +174,7 @@ def _divided_logits(trainer: Any, temperature: float) -> Iterator[None]:
 
     with ExitStack() as stack:
         for model in {
-            id(model): model for model in (trainer.model, getattr(trainer, "ref_model", None)) if model is not None
+            id(model): model for model in (trainer.model, reference_of(trainer)) if model is not None
         }.values():
             stack.callback(model.register_forward_hook(divide).remove)
         yield

@@ -8,12 +8,15 @@ from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.prompts import padding_side, without_padding
-from rldk.integrations.trl.releases.generations import import_or_explain, installed_generation
+from rldk.integrations.trl.models.kinds import classify
+from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.scoring import score_responses
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
+from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer
 
 # The train API's own defaults (PPOConfig, 0.12.0-1.12.0), for a step API config that does not say.
 _RESPONSE_LENGTH = 53
@@ -40,7 +43,7 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
-    if hasattr(trainer, "step"):
+    if api_of(trainer) == "step":
         with third_party_warnings():
             return list(_step_updates(trainer, steps, reward_model, generation_kwargs))
     if reward_model is not None or generation_kwargs:
@@ -62,8 +65,7 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
             stacklevel=3,
         )
     # A prompt is continued at its end, so padding goes before it.
-    tokenizer = getattr(trainer, "processing_class", None) or trainer.tokenizer
-    with third_party_warnings(), padding_side(tokenizer, "left"), watched_train(trainer) as updates:
+    with third_party_warnings(), padding_side(tokenizer_of(trainer), "left"), watched_train(trainer) as updates:
         run_train_updates(trainer, steps, updates)
     return updates
 
@@ -75,6 +77,8 @@ def _step_updates(
     if reward is None:
         raise ValueError("run_ppo: nothing scores the responses: give reward_model, a model or a function of texts")
     _check_batches(trainer, trainer.config.batch_size)
+    fix_step_trainer(generation_of_trainer(trainer), trainer)  # a trainer that create_ppo_trainer did not make
+    known_reward = classify(reward)
     batches = BatchStream.of(trainer)
     callbacks = StepCallbacks.of(trainer)
     for _ in callbacks.updates(steps):
@@ -84,7 +88,7 @@ def _step_updates(
         responses = _generate(trainer, queries, generation_kwargs)
         # An encoder-decoder's response begins with its decoder's start token, which is none of the text.
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
-        scores = score_responses(reward, trainer.tokenizer, queries, texts)
+        scores = score_responses(known_reward, trainer.tokenizer, queries, texts)
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
         # TRL's forward pass counts positions from a row's start, so padding before a prompt would shift them.
@@ -105,13 +109,8 @@ def _check_batches(trainer: Any, size: int) -> None:
         )
 
 
-def keep_lists(examples: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Collate for the step API, which takes a list of prompts of different length."""
-    return {column: [example[column] for example in examples] for column in examples[0]}
-
-
 def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
-    config, tokenizer, generation = trainer.config, trainer.tokenizer, installed_generation()
+    config, tokenizer, generation = trainer.config, trainer.tokenizer, generation_of_trainer(trainer)
     # TRL masks an encoder-decoder's first and last token: of a response of one token nothing is left.
     shortest = max(generation.shortest_response, 2 if trainer.is_encoder_decoder else 1)
     kwargs = {

@@ -8,10 +8,8 @@ from functools import cache
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
-from rldk.integrations.trl.releases.generations import import_or_explain
-
-# transformers' own, for a step API config that was not made by `create_ppo_config`.
-_OUTPUT_DIR = "trainer_output"
+from rldk.integrations.trl.config.create import DEFAULT_OUTPUT_DIR
+from rldk.integrations.trl.releases.importing import import_or_explain
 
 
 class StepCallbacks:
@@ -58,7 +56,7 @@ class StepCallbacks:
             yield
             self._call("on_step_end")
             if trainer.control.should_save:
-                folder = os.path.join(getattr(trainer.config, "output_dir", _OUTPUT_DIR), "checkpoint-")
+                folder = os.path.join(getattr(trainer.config, "output_dir", DEFAULT_OUTPUT_DIR), "checkpoint-")
                 save_ppo_checkpoint(trainer, f"{folder}{state.global_step}")
                 self._call("on_save")
             if trainer.control.should_training_stop:

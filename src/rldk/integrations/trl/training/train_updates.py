@@ -9,8 +9,8 @@ from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
 from rldk.integrations.trl.data.batches import BatchStream
-from rldk.integrations.trl.releases.generations import import_or_explain
-from rldk.integrations.trl.releases.installed import code_of
+from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.trainers import generation_of_trainer
 
 
 class _StoppedError(Exception):
@@ -31,12 +31,8 @@ class _Prompts:
 
 def planned_updates(trainer: Any) -> int:
     """How many updates the learning-rate schedule is planned for."""
-    planned: int = getattr(trainer.args, _planned(trainer))
+    planned: int = getattr(trainer.args, generation_of_trainer(trainer).planned_updates_option)
     return planned
-
-
-def _planned(trainer: Any) -> str:
-    return "num_total_batches" if hasattr(trainer.args, "num_total_batches") else "num_updates"  # until 0.9.6
 
 
 def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
@@ -51,12 +47,12 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
         steps: how many updates.
         updates: the metrics of each update, the newest there when it is logged; ``on_log`` sees them beside TRL's.
     """
-    planned = planned_updates(trainer)
-    calls = _Calls(trainer, steps, updates)
+    generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
+    calls = _Calls(trainer, steps, updates, calls_all=not generation.calls_callbacks)
     dataloader = trainer.dataloader
     trainer.dataloader = _Prompts(BatchStream.of(trainer), calls.before_batch)
     trainer.callback_handler.callbacks.insert(0, calls.bridge)
-    setattr(trainer.args, _planned(trainer), steps)  # train() makes this many, then returns
+    setattr(trainer.args, generation.planned_updates_option, steps)  # train() makes this many, then returns
     try:
         calls.begin()
         trainer.train()
@@ -64,7 +60,7 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
     except _StoppedError:
         calls.stop()
     finally:
-        setattr(trainer.args, _planned(trainer), planned)
+        setattr(trainer.args, generation.planned_updates_option, planned)
         trainer.callback_handler.callbacks.remove(calls.bridge)
         trainer.dataloader = dataloader
 
@@ -72,11 +68,11 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
 class _Calls:
     """The events that TRL's ``train()`` does not call itself."""
 
-    def __init__(self, trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
+    def __init__(self, trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], *, calls_all: bool) -> None:
         self._trainer, self._steps, self._updates = trainer, steps, updates
         self._done, self._begun = trainer.state.global_step, 0
-        # 0.9.2-0.9.6 call no event but on_log, and leave the state's counters at 0.
-        self._all = "on_train_begin" not in code_of(type(trainer).train)
+        # Where TRL calls no event but on_log, it also leaves the state's counters at 0.
+        self._all = calls_all
         self.bridge = _bridge(self._continue, self._show)
 
     def begin(self) -> None:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-from rldk.integrations.trl.checkpoints.save_and_load import ends_of_texts, saved_value_model
+from rldk.integrations.trl.checkpoints.save_and_load import saved_value_model
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
-from rldk.integrations.trl.data.prompts import as_prompts
+from rldk.integrations.trl.data.prompts import as_prompts, keep_lists
 from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
-from rldk.integrations.trl.models.load import build_value_model, load_tokenizer
-from rldk.integrations.trl.releases.generations import (
-    API_RELEASES,
-    Generation,
-    generation_of,
-    import_or_explain,
-    installed_generation,
-)
-from rldk.integrations.trl.releases.installed import PPOApi, code_of
+from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.models.load import load_tokenizer
+from rldk.integrations.trl.models.value_model import load_value_model
+from rldk.integrations.trl.releases.boundaries import API_RELEASES
+from rldk.integrations.trl.releases.generations import Generation, generation_of, installed_generation
+from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
-from rldk.integrations.trl.training.parts import PPOParts, complete_parts
-from rldk.integrations.trl.training.run import keep_lists
+from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
+from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer, fix_train_trainer, mapping_in_trl_core
 
 
 def create_ppo_trainer(
@@ -89,26 +85,31 @@ def create_ppo_trainer(
     saved = saved_value_model(model_name)
     if generation.api == "train" and model is None and value_model is None and saved is not None:
         tokenizer = load_tokenizer(str(model_name)) if tokenizer is None else tokenizer
-        value_model = build_value_model(generation, None, tokenizer, saved)
+        value_model = load_value_model(generation, saved, tokenizer).given
     parts = complete_parts(
         generation,
         model_name,
-        PPOParts(model, ref_model, reward_model, value_model, tokenizer),
-        generation_config,
+        model=model,
+        ref_model=ref_model,
+        reward_model=reward_model,
+        value_model=value_model,
+        tokenizer=tokenizer,
+        generation_config=generation_config,
         peft_config=peft_config,
     )
+    objects = parts.objects()
     if "data_collator" not in trainer_kwargs:
         train_dataset = as_prompts(train_dataset, parts.tokenizer)
         if "eval_dataset" in trainer_kwargs:
             eval_dataset = trainer_kwargs["eval_dataset"]
             trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
-    with trainer_built_around(parts.model, parts.value_model, ppo_config):
+    with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
-            report = validate_ppo_setup(**vars(parts), config=ppo_config, train_dataset=train_dataset)
+            report = validate_ppo_setup(**objects, config=ppo_config, train_dataset=train_dataset)
             if not report["valid"]:
                 raise ValueError(f"create_ppo_trainer: {'; '.join(report['issues'])}")
         arguments = generation.arguments(
-            {**vars(parts), "config": ppo_config, "train_dataset": train_dataset, "callbacks": callbacks}
+            {**objects, "config": ppo_config, "train_dataset": train_dataset, "callbacks": callbacks}
         )
         if generation.api == "step":
             return _step_trainer(generation, arguments | trainer_kwargs, parts.reward_model, callbacks)
@@ -127,53 +128,29 @@ def _generation(config: Any, api: PPOApi | None) -> Generation:
 
 
 def _step_trainer(
-    generation: Generation, arguments: dict[str, Any], reward_model: Any, callbacks: list[Any] | None
+    generation: Generation, arguments: dict[str, Any], reward_model: KnownModel, callbacks: list[Any] | None
 ) -> Any:
     arguments.setdefault("data_collator", keep_lists)
-    with third_party_warnings():
+    with third_party_warnings(), mapping_in_trl_core():
         trainer = generation.trainer(**arguments)
         StepCallbacks(trainer, callbacks or [])
-    trainer.reward_model = reward_model  # this API leaves scoring to its caller: `run_ppo` reads it here
+    fix_step_trainer(generation, trainer)
+    trainer.reward_model = reward_model.given  # this API leaves scoring to its caller: `run_ppo` reads it here
     return trainer
 
 
 def _train_trainer(generation: Generation, arguments: dict[str, Any], config: Any) -> Any:
     _check_samples(arguments.get("eval_dataset"), config)
-    # TRL 0.9.2-0.9.6 leave out their own callbacks where some are given; later releases add to them.
-    adds = "default_callbacks + callbacks" in code_of(generation.trainer.__init__)
-    callbacks = [] if adds else arguments.pop("callbacks", None) or []
+    # Some releases leave out their own callbacks where others are given.
+    later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
         trainer: Any = object.__new__(generation.trainer)
         trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it, TRL sets it from 0.12.0 on
         trainer.__init__(**arguments)
-        for callback in callbacks:
+        for callback in later:
             trainer.add_callback(callback)
-    if not hasattr(trainer, "processing_class"):  # PPOv2 says tokenizer, which transformers 5 no longer reads
-        trainer.processing_class = trainer.tokenizer
-    _keep_callback_states(trainer)
-    trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
-    trainer.save_model = _with_ends_of_texts(trainer.save_model, trainer)
+    fix_train_trainer(generation, trainer)
     return trainer
-
-
-def _with_ends_of_texts(save_model: Callable[..., None], trainer: Any) -> Callable[..., None]:
-    """Mend ``save_model``, which writes the policy: what it needs to stop, and in 0.9.2-0.9.6 nothing but it."""
-
-    def save(output_dir: str | None = None, _internal_call: bool = False) -> None:
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        with ends_of_texts(model.policy, trainer.processing_class):
-            if not hasattr(trainer, "backup_model"):
-                save_model(output_dir, _internal_call)
-                return
-            # They collect the value model's weights too, where a value-head wrapper's `state_dict` fails:
-            # `OrderedDict mutated during iteration`.
-            whole, trainer.model = trainer.model, model.policy
-            try:
-                trainer._save(output_dir, state_dict=model.policy.state_dict())
-            finally:
-                trainer.model = whole
-
-    return save
 
 
 def _check_samples(eval_dataset: Any, config: Any) -> None:
@@ -213,23 +190,3 @@ def _refuse_unknown(generation: Generation, value_model: Any, trainer_kwargs: di
             f"create_ppo_trainer: TRL {generation.version} has the step API, whose PPOTrainer takes no value_model: "
             f"the policy's own value head is it; leave it out, or use the train API (TRL {API_RELEASES['train']})"
         )
-
-
-def _keep_callback_states(trainer: Any) -> None:
-    """A place for each callback's state, which newer transformers saves and PPOv2Trainer makes from 0.11.0 on."""
-    state = trainer.state
-    if getattr(state, "stateful_callbacks", None) == {}:
-        parts = [*trainer.callback_handler.callbacks, trainer.control]
-        state.stateful_callbacks = [part for part in parts if hasattr(part, "state")]
-        state.__post_init__()  # transformers' own: a list becomes the dict that it saves
-
-
-def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None]:
-    """TRL 0.12-0.22.2 pass ``metrics``, which transformers dropped at the end of 2024 (huggingface/trl#3998)."""
-    if "metrics" in inspect.signature(save_checkpoint).parameters:
-        return save_checkpoint
-
-    def save(*args: Any, metrics: None = None, **kwargs: Any) -> None:
-        save_checkpoint(*args, **kwargs)
-
-    return save

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from rldk.integrations.trl.releases.boundaries import is_in, release_of
 from rldk.integrations.trl.releases.installed import installed_version
 
 ROW_OF_THE_MATRIX = "row of the matrix"
@@ -61,9 +61,9 @@ class Failure:
             packages: distribution -> its version, for `requires` and `absent`. None stands for what is installed
                 if the release is the installed one, and else for anything that lets it happen.
         """
-        installed = _release(installed_version("trl"))
-        release = installed if version is None else _release(version)
-        if release is None or release not in SpecifierSet(self.releases):
+        installed = release_of(installed_version("trl"))
+        release = installed if version is None else release_of(version)
+        if not is_in(release, self.releases):
             return False
         if packages is not None:
             versions = {str(canonicalize_name(name)): number for name, number in packages.items()}
@@ -90,10 +90,3 @@ def _is_met(requirement: Requirement, versions: Mapping[str, str]) -> bool:
         return version is not None and requirement.specifier.contains(version, prereleases=True)
     except InvalidVersion:
         return False
-
-
-def _release(version: str | Version | None) -> Version | None:
-    try:
-        return None if version is None else Version(Version(str(version)).base_version)
-    except InvalidVersion:
-        return None

@@ -85,11 +85,12 @@ def trl_tables(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
+    """Make the pages that come from data or code anew, run every command and block of README and docs; asks nobody."""
     session.install("packaging", *group("test"))
     for command in ("contract", "tables"):
         maintain(session, command, "--docs")
-    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
+    maintain(session, "architecture")
+    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py", "test_architecture.py"]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
 
 

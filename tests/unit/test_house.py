@@ -54,3 +54,25 @@ def test_namespace_packages_have_no_init():
     assert not (SRC / "rldk/integrations/__init__.py").exists()
     for package in ("rldk/integrations/trl", "rldk_trl"):
         assert (SRC / package / "py.typed").exists()
+
+
+LIBRARY = SRC / "rldk/integrations/trl"
+OUTSIDE_RELEASES = [file for file in FILES if LIBRARY in file.parents and LIBRARY / "releases" not in file.parents]
+
+
+@pytest.mark.parametrize("file", OUTSIDE_RELEASES, ids=lambda file: str(file.relative_to(LIBRARY)))
+def test_only_releases_reads_trls_code_or_names_a_version(file):
+    found = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Name(id="code_of" | "getsource" as name) | ast.Attribute(attr="code_of" | "getsource" as name):
+                found.append(f"line {node.lineno}: {name}")
+            case ast.alias(name="code_of" | "getsource" as name):
+                found.append(f"line {node.lineno}: {name} imported")
+            case ast.Call(
+                func=ast.Name(id="Version" | "SpecifierSet" as name)
+                | ast.Attribute(attr="Version" | "SpecifierSet" as name),
+                args=[ast.Constant(), *_],
+            ):
+                found.append(f"line {node.lineno}: {name} of a literal")
+    assert not found

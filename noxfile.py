@@ -53,10 +53,11 @@ def matrix_update(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the code with ruff: rules and format."""
+    """Check the code with ruff, rules and format, and who imports whom with import-linter."""
     session.install(*group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check", "--diff")
+    session.run("lint-imports", "--no-logo", "--no-cache", env={"PYTHONPATH": str(ROOT / "src")})
 
 
 @nox.session
@@ -84,11 +85,12 @@ def trl_tables(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
+    """Make the pages that come from data or code anew, run every command and block of README and docs; asks nobody."""
     session.install("packaging", *group("test"))
     for command in ("contract", "tables"):
         maintain(session, command, "--docs")
-    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
+    maintain(session, "architecture")
+    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py", "test_architecture.py"]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rldk_maintenance.architecture.pages import make
 from rldk_maintenance.contract.session import write_contract, write_made
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
@@ -16,6 +17,7 @@ from rldk_maintenance.nightly import decide, read_issue, read_run
 from rldk_maintenance.tables.command import add_command as add_tables
 from rldk_maintenance.updating.update import PackageIndex, update_matrix
 from rldk_trl.cli import run_command
+from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import Cell, all_cells, find_cell
 from rldk_trl.matrix.loader import checkout_root, load_matrix
 from rldk_trl.runner.uv_tool import find_uv, uv_environment
@@ -48,6 +50,9 @@ def _add_commands(commands: Any) -> None:
     contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
     contract.set_defaults(run=_contract)
 
+    architecture = commands.add_parser("architecture", help="draw docs/architecture.md's picture from the imports")
+    architecture.set_defaults(run=_architecture)
+
 
 def _lock(options: argparse.Namespace) -> None:
     _require_checkout("lock")
@@ -73,6 +78,13 @@ def _nightly(options: argparse.Namespace) -> None:
 
 def _contract(options: argparse.Namespace) -> None:
     for path in write_made() if options.docs else write_contract(offline=options.offline):
+        print(path.relative_to(checkout_root()))
+
+
+def _architecture(options: argparse.Namespace) -> None:
+    _require_checkout("architecture")
+    for path, text in make(checkout_root()).items():
+        write_whole(path, text)
         print(path.relative_to(checkout_root()))
 
 

@@ -7,7 +7,7 @@ import pytest
 from rldk_maintenance import cli
 
 
-@pytest.mark.parametrize("command", ["lock", "update"])
+@pytest.mark.parametrize("command", ["lock", "update", "architecture"])
 def test_commands_of_a_checkout(capsys, monkeypatch, tmp_path, command):
     monkeypatch.setattr(cli, "checkout_root", lambda: tmp_path)
     assert cli.main([command]) == 2

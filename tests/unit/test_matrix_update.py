@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from matrix_lines import SHIPPED, line_of
+from matrix_lines import SHIPPED, without
 from packaging.version import Version
 
 from rldk_maintenance import locking
@@ -48,10 +48,7 @@ def checkout(tmp_path) -> Path:
 
 def hide(checkout: Path, *versions: str) -> Path:
     path = checkout / "matrix.toml"
-    text = path.read_text(encoding="utf-8")
-    for version in versions:
-        text = text.replace(line_of(version) + "\n", "")
-    path.write_text(text, encoding="utf-8")
+    path.write_text(without(*versions), encoding="utf-8")
     return path
 
 

@@ -192,7 +192,7 @@ def _raised(root: Path, result: CellResult, reason: str) -> str | None:
 
 
 def _record_surprises(text: MatrixText, version: Version, seen: Sequence[tuple[Cell, Expectation]]) -> None:
-    """Add a block for each lane in which a release did what no block says of it; one if it is the same in all."""
+    """Add a block for each lane where a release did not do what is declared; only one where all lanes did the same."""
     new = {cell.lane.name: found for cell, found in seen if not _alike(found, cell.expectation)}
     own = any(block.rank and block.matches(str(version)) for block in text.expects)
     one_for_all = len(new) == len(seen) and len(set(new.values())) == 1 and not own

@@ -12,10 +12,11 @@ from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.results import CellResult, result_files, write_result
 
 EVIL = "</pre><script>document.title = 'taken over'</script><img src=x onerror=alert(1)>"
-ROWS = """
-schema = 1
+TOP = """
+schema = 2
 python = "3.11"
 torch = "2.13.0"
+period_days = 10
 [fixed]
 date = 2026-11-01
 packages = ["torch"]
@@ -26,16 +27,33 @@ about = "as a plain `pip install` resolves them"
 cutoff = 2026-11-01
 """
 RELEASES = {
-    "0.1.0": 'date = 2022-05-15\napi = "none"\nexpect = "listed"\nreason = "older than PPOTrainer"',
-    "0.4.7": 'date = 2023-07-13\ncutoff = 2023-07-23\napi = "step"\n[release.today]\n'
-    'expect = "xfail"\nphase = "import"\n'
-    'exception = "ImportError"\nwhose = "dependency"\nreason = "transformers dropped what it imports"\n'
-    'instead = "pin transformers<5"\nlink = "https://example.org/1"',
-    "0.11.4": 'date = 2024-10-15\ncutoff = 2024-10-25\napi = "step"',
-    "0.23.0": 'date = 2025-09-10\ncutoff = 2025-09-20\napi = "train"\nsmoke = true',
-    "0.26.2": 'date = 2025-12-18\ncutoff = 2025-12-28\napi = "train"',
-    "1.16.0": 'date = 2026-10-15\ncutoff = 2026-10-25\napi = "none"\nexpect = "no-ppo"\nreason = "deleted in 1.13.0"',
+    "0.1.0": 'date = 2022-05-15, api = "none"',
+    "0.4.7": 'date = 2023-07-13, api = "step"',
+    "0.11.4": 'date = 2024-10-15, api = "step"',
+    "0.23.0": 'date = 2025-09-10, api = "train", smoke = true',
+    "0.26.2": 'date = 2025-12-18, api = "train"',
+    "1.16.0": 'date = 2026-10-15, api = "none"',
 }
+BLOCKS = """
+[[expect]]
+releases = "<0.2"
+status = "listed"
+reason = "older than PPOTrainer"
+[[expect]]
+releases = "==0.4.7"
+lane = "today"
+status = "xfail"
+phase = "import"
+exception = "ImportError"
+cause = "dependency"
+reason = "transformers dropped what it imports"
+instead = "pin transformers<5"
+link = "https://example.org/1"
+[[expect]]
+releases = ">=1.13"
+status = "no-ppo"
+reason = "deleted in 1.13.0"
+"""
 STATUSES = {
     "0.4.7": ("pass", None),
     "0.4.7-today": ("xfail", "transformers dropped what it imports"),
@@ -52,8 +70,8 @@ STATUSES = {
 def synthetic_matrix(folder: Path) -> Matrix:
     """The matrix, read from a file as any other."""
     path = folder / "rows.toml"
-    rows = [f'[[release]]\nversion = "{version}"\n{row}\n' for version, row in RELEASES.items()]
-    path.write_text(ROWS + "\n".join(rows), encoding="utf-8")
+    lines = "".join(f'"{version}" = {{ {line} }}\n' for version, line in RELEASES.items())
+    path.write_text(f"{TOP}[releases]\n{lines}{BLOCKS}", encoding="utf-8")
     return load_matrix(path)
 
 

@@ -15,7 +15,6 @@ from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.nightly import decide, read_issue, read_run
 from rldk_maintenance.tables.command import add_command as add_tables
-from rldk_maintenance.updating.update import PackageIndex, update_matrix
 from rldk_trl.cli import run_command
 from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import Cell, all_cells, find_cell
@@ -68,6 +67,10 @@ def _lock(options: argparse.Namespace) -> None:
 
 def _update(options: argparse.Namespace) -> None:
     _require_checkout("update")
+    try:
+        from rldk_maintenance.updating.update import PackageIndex, update_matrix
+    except ModuleNotFoundError as error:
+        raise MaintenanceError(f"update: needs {error.name}; run `nox -s matrix_update`, which installs it") from None
     update_matrix(checkout_root(), PackageIndex(), None if options.no_run else options.jobs)
 
 

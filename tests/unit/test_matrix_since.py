@@ -46,10 +46,34 @@ def test_touches_files_and_folders(checkout):
 
 def test_only_the_changed_row_counts(checkout):
     path = checkout / "matrix.toml"
-    path.write_text(path.read_text().replace("cutoff = 2025-09-20", "cutoff = 2025-09-19"))
+    path.write_text(path.read_text().replace("{ date = 2025-09-10, api", "{ date = 2025-09-09, api"))
     matrix = load_matrix(path)
     assert row_changed(find_cell(matrix, "0.23.0"), "HEAD")
     assert not row_changed(find_cell(matrix, "0.12.2"), "HEAD")
+
+
+def test_a_block_that_changed_touches_the_releases_that_it_speaks_of(checkout):
+    path = checkout / "matrix.toml"
+    path.write_text(path.read_text().replace("sets no upper bound", "sets no bound").replace("<81", "<80"))
+    matrix = load_matrix(path)
+    changed = [
+        cell
+        for cell in ("0.4.6", "0.4.6-today", "0.4.7", "0.4.7-today", "0.8.0-today", "0.23.0")
+        if row_changed(find_cell(matrix, cell), "HEAD")
+    ]
+    assert changed == ["0.4.6", "0.4.6-today", "0.4.7-today"]
+
+
+def test_a_revision_in_an_older_form_touches_every_row(checkout):
+    path = checkout / "matrix.toml"
+    new = path.read_text()
+    path.write_text('schema = 1\n[[release]]\nversion = "0.23.0"\ndate = 2025-09-10\napi = "train"\n')
+    subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-qam", "old"], cwd=checkout, check=True
+    )
+    path.write_text(new)
+    assert row_changed(find_cell(load_matrix(path), "0.23.0"), "HEAD")
+    assert not row_changed(find_cell(load_matrix(path), "0.23.0"), "HEAD~")
 
 
 @pytest.mark.parametrize("revision", ["nothing-of-that-name", "--output=x"])

@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
+from matrix_lines import SHIPPED, without
 from packaging.version import Version
 
 from rldk_maintenance import locking
@@ -13,12 +14,11 @@ from rldk_maintenance.updating.rows import DRAFT, PENDING, MatrixText
 from rldk_maintenance.updating.update import Upload, add_locks, add_rows, pending_cells, record
 from rldk_trl.errors import ResolutionError
 from rldk_trl.matrix.cells import all_cells, find_cell
-from rldk_trl.matrix.loader import find_matrix, load_matrix
+from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.locks import CONSTRAINTS
 from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.results import CellResult, result_files, write_result
 
-SHIPPED = find_matrix().read_text(encoding="utf-8")
 LATER = datetime.date(2030, 1, 1)
 
 
@@ -26,9 +26,9 @@ class FakeIndex:
     """Stands in for a package index: the matrix's own releases, and more that are given."""
 
     def __init__(self, **more: str) -> None:
-        rows = [row.content for row in MatrixText.parse(SHIPPED).rows]
-        self._api = {Version(row["version"]): row["api"] for row in rows}
-        self._uploads = [Upload(Version(row["version"]), row["date"]) for row in rows]
+        lines = MatrixText(SHIPPED).releases
+        self._api = {version: line["api"] for version, line in lines.items()}
+        self._uploads = [Upload(version, line["date"]) for version, line in lines.items()]
         for version, api in more.items():
             self._api[Version(version.replace("_", ".").removeprefix("v"))] = api
             self._uploads.append(Upload(Version(version.replace("_", ".").removeprefix("v")), LATER))
@@ -48,9 +48,7 @@ def checkout(tmp_path) -> Path:
 
 def hide(checkout: Path, *versions: str) -> Path:
     path = checkout / "matrix.toml"
-    text = MatrixText.parse(path.read_text(encoding="utf-8"))
-    rows = tuple(row for row in text.rows if str(row.version) not in versions)
-    path.write_text(str(MatrixText(text.head, rows)), encoding="utf-8")
+    path.write_text(without(*versions), encoding="utf-8")
     return path
 
 
@@ -79,24 +77,46 @@ def test_a_hidden_release_comes_back_the_same(checkout, versions):
     assert path.read_text(encoding="utf-8") == SHIPPED
 
 
-def test_a_hidden_release_that_fails_as_its_neighbours_comes_back_the_same(checkout):
-    path = hide(checkout, "0.6.0")
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("xfail", "it imports `top_k_top_p_filtering`, which transformers 4.39 no longer has"),
+        ("fail", "ImportError: cannot import name 'top_k_top_p_filtering'"),
+    ],
+)
+@pytest.mark.parametrize("version", ["0.6.0", "0.9.6"])
+def test_a_hidden_release_that_fails_as_its_block_says_comes_back_the_same(checkout, version, status, reason):
+    path = hide(checkout, version)
     add_rows(path, FakeIndex(), LATER)
-    show(checkout, "0.6.0", "pass")
-    show(checkout, "0.6.0-today", "fail", "import", "ImportError: cannot import name 'top_k_top_p_filtering'")
+    show(checkout, version, "pass")
+    show(checkout, f"{version}-today", status, "import", reason)
     assert record(load_matrix(path), checkout) == []
     assert path.read_text(encoding="utf-8") == SHIPPED
 
 
-def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout):
+@pytest.mark.parametrize("said", ["", "declared to fail in phase import with ImportError, but: "])
+def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout, said):
     path = hide(checkout, "0.6.0")
     add_rows(path, FakeIndex(), LATER)
     show(checkout, "0.6.0", "pass")
-    show(checkout, "0.6.0-today", "fail", "import", "KeyError: 1")
+    show(checkout, "0.6.0-today", "fail", "import", f"{said}KeyError: 1")
     assert record(load_matrix(path), checkout) == []
     assert DRAFT in path.read_text(encoding="utf-8")
     declared = find_cell(load_matrix(path), "0.6.0-today").expectation
     assert (declared.phase, declared.exception, declared.reason) == ("import", "KeyError", "KeyError: 1")
+    assert find_cell(load_matrix(path), "0.6.0").expectation.status == "pass"
+
+
+def test_passing_where_the_neighbours_fail_is_a_block_of_its_own(checkout):
+    path = hide(checkout, "0.6.0")
+    add_rows(path, FakeIndex(), LATER)
+    show(checkout, "0.6.0", "pass")
+    show(checkout, "0.6.0-today", "xpass", None, "passed, but declared to fail")
+    assert record(load_matrix(path), checkout) == []
+    releases = {release.version: release for release in load_matrix(path).releases}
+    assert releases["0.6.0"].expected("today").status == "pass"
+    assert releases["0.5.0"].expected("today").status == "xfail"
+    assert DRAFT not in path.read_text(encoding="utf-8")
 
 
 JUNIT = """<testsuites><testsuite><testcase classname="t" name="a"><failure message="KeyError: 1">E   KeyError: 1
@@ -122,7 +142,40 @@ def test_new_release_that_fails_is_a_draft_in_the_lanes_that_failed(checkout):
     assert find_cell(after, "2.0.0-today").expectation.status == "pass"
     text = path.read_text(encoding="utf-8")
     assert text.count(DRAFT) == 1
-    assert text.startswith(SHIPPED.rstrip("\n"))
+    assert PENDING not in text
+    assert is_within(SHIPPED, text)
+
+
+def is_within(before: str, after: str) -> bool:
+    """Whether all lines of a text are in another, in their order: it was only added to."""
+    left = iter(after.splitlines())
+    return all(line in left for line in before.splitlines())
+
+
+def test_a_release_that_fails_the_same_in_all_lanes_is_one_draft(checkout):
+    path = checkout / "matrix.toml"
+    add_rows(path, FakeIndex(v1_17_0="none"), LATER)
+    for cell in ("1.17.0", "1.17.0-today"):
+        show(checkout, cell, "fail", "import", "KeyError: 1 (/tmp/x/trl/__init__.py)")
+    assert record(load_matrix(path), checkout) == []
+    text = path.read_text(encoding="utf-8")
+    assert text.count(DRAFT) == 1
+    assert is_within(SHIPPED, text)
+    found = {find_cell(load_matrix(path), cell).expectation for cell in ("1.17.0", "1.17.0-today")}
+    assert [(one.status, one.exception, one.reason) for one in found] == [("xfail", "KeyError", "KeyError: 1")]
+    assert find_cell(load_matrix(path), "1.16.0").expectation.status == "no-ppo"
+
+
+def test_ppo_that_comes_back_and_fails_in_all_lanes_is_a_draft_for_each(checkout):
+    path = checkout / "matrix.toml"
+    add_rows(path, FakeIndex(v2_0_0="train"), LATER)
+    for cell in ("2.0.0", "2.0.0-today"):
+        show(checkout, cell, "fail", "import", "KeyError: 1")
+    assert record(load_matrix(path), checkout) == []
+    assert path.read_text(encoding="utf-8").count(DRAFT) == 2
+    assert {find_cell(load_matrix(path), cell).expectation.exception for cell in ("2.0.0", "2.0.0-today")} == {
+        "KeyError"
+    }
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_generations_of_the_real_rows():
 
 def test_a_panel_has_reason_advice_link_packages_and_log(page):
     text = panel(page, "0.4.7-today")
-    for said in ("transformers dropped what it imports", "pin transformers<5", "a dependency's", "torch==2.13.0",
+    for said in ("transformers dropped what it imports", "pin transformers<5", "Causea dependency", "torch==2.13.0",
                  "transformers==4.10.0", "end of 0.4.7-today", 'nox -s "trl_matrix(0.4.7-today)"',
                  "python -m rldk_trl constraints 0.4.7 --lane today"):  # fmt: skip
         assert said in text
@@ -290,6 +290,7 @@ def test_json_has_what_the_page_has(tmp_path, run):
     content = json.loads(path.read_text(encoding="utf-8"))
     rows = {row["cell"]: row for row in content["cells"]}
     assert rows["0.4.7-today"]["instead"] == "pin transformers<5"
+    assert rows["0.4.7-today"]["cause"] == "dependency"
     assert rows["0.23.0"]["packages"] == synthetic_result("0.23.0").packages
     assert rows["0.23.0"]["tests"] == dataclasses.asdict(synthetic_result("0.23.0").tests)
     assert [one["trl"] for one in content["listed"]] == ["0.1.0"]

@@ -1,146 +1,144 @@
-"""The text of matrix.toml's rows: new ones are put in their place, and all that a person wrote stays."""
+"""The text of matrix.toml: new lines and blocks are put in their place, and all that a person wrote stays."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from itertools import zip_longest
+from typing import Any, cast
 
+import tomlkit
 from packaging.version import Version
+from tomlkit.exceptions import ParseError
+from tomlkit.items import AoT, Item, Table
 
+from rldk_maintenance.errors import MaintenanceError
+from rldk_trl.matrix.blocks import ExpectBlock, declared, mismatch, read_expect
 from rldk_trl.matrix.schema import Api, Expectation
 
-PERIOD_DAYS = 10
 REVIEW = "# REVIEW: "
 PENDING = f"{REVIEW}not measured yet; run `nox -s matrix_update` again"
-DRAFT = f"{REVIEW}drafted by matrix_update: say why, whose and what to do instead, then take this line out"
-_ROW = re.compile(r"(?:^#.*\n)*^\[\[release\]\]$", re.MULTILINE)  # comments right above a row are the row's
+DRAFT = f"{REVIEW}drafted by matrix_update: say why, the cause and what to do instead, then take this line out"
+NO_PPO = Expectation("no-ppo", "its files define no PPOTrainer with step or train")
 
 _PATH = re.compile(r" ?\(?(?:/[\w.+-]+){2,}\)?")  # of the machine that measured
+_KEY_WIDTH = len('"1.0.0rc1"')
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: its text, without blank lines around it, and what that says."""
+class MatrixText:
+    """The text of a matrix file, changed in place."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        text = text.removesuffix("\n") + "\n"
+        try:
+            self._document = tomlkit.parse(text)
+        except ParseError as error:
+            raise MaintenanceError(f"matrix.toml: not valid TOML ({error}); correct that place") from None
+        if str(self) != text:
+            pairs = zip_longest(text.splitlines(), str(self).splitlines(), fillvalue="")
+            number, (line, kept) = next(one for one in enumerate(pairs, start=1) if one[1][0] != one[1][1])
+            raise MaintenanceError(f"matrix.toml: tomlkit would write line {number}, {line!r}, as {kept!r}; do that")
+
+    def __str__(self) -> str:
+        return self._document.as_string()
 
     @property
     def content(self) -> dict[str, Any]:
-        """The row as TOML reads it."""
-        (content,) = tomllib.loads(self.text)["release"]
-        return dict(content)
+        """What the text says."""
+        return self._document.unwrap()
 
     @property
-    def version(self) -> Version:
-        """The release."""
-        return Version(self.content["version"])
+    def releases(self) -> dict[Version, dict[str, Any]]:
+        """The line of each release."""
+        return {Version(version): line for version, line in self.content["releases"].items()}
 
     @property
-    def pending(self) -> bool:
-        """Whether its cells were not measured yet."""
-        return PENDING in self.text.splitlines()
+    def pending(self) -> list[Version]:
+        """The releases whose cells were not measured yet."""
+        return [version for version in self.releases if PENDING in self._line(version).trivia.comment]
 
-    def lines(self, *keys: str) -> list[str]:
-        """The row's own lines with these keys, as they are written."""
-        own = self.text.partition("\n[release.")[0].splitlines()
-        return [line for line in own if line.partition(" =")[0] in keys]
+    @property
+    def expects(self) -> list[ExpectBlock]:
+        """The blocks that say what is expected."""
+        bodies = enumerate(self.content.get("expect", []), start=1)
+        return [read_expect(body, f"matrix.toml: expect number {at}", self.content["lanes"]) for at, body in bodies]
 
-    def without(self, *lines: str) -> Row:
-        """The row without these lines."""
-        return Row("\n".join(line for line in self.text.splitlines() if line not in lines))
+    def below(self, version: Version) -> Version | None:
+        """The nearest lower release."""
+        return max((one for one in self.releases if one < version), default=None)
 
-    def table(self, lane: str) -> str | None:
-        """The text of the row's table for a lane."""
-        found = re.search(rf"^\[release\.{lane}\]\n(?:(?!\[).*(?:\n|$))*", self.text, re.MULTILINE)
-        return found[0].rstrip("\n") if found else None
+    def add_line(self, version: Version, line: str) -> None:
+        """Put the line of a release behind that of the nearest lower one; comments above a line stay above it."""
+        below = self.below(version)
+        body = self._table.value.body
+        at = 0 if below is None else 1 + [key.key if key else None for key, _ in body].index(str(below))
+        body[at:at] = tomlkit.parse(line + "\n").body
+        self._document = tomlkit.parse(str(self))  # so that it finds the new line too
 
+    def end_pending(self, version: Version) -> None:
+        """Take a release's pending mark out."""
+        trivia = self._line(version).trivia
+        trivia.comment = trivia.comment.replace(PENDING, "").strip()
+        if not trivia.comment:
+            trivia.comment_ws = ""
 
-@dataclass(frozen=True)
-class MatrixText:
-    """The whole file: what is above the rows, and the rows, in the file's order."""
+    def add_expect(self, version: Version, lane: str | None, expected: Expectation, mark: str | None = None) -> None:
+        """Add a block for one release behind the others, under a mark for a person if one is given."""
+        block = tomlkit.table()
+        block.trivia.indent = "\n"
+        if mark is not None:
+            block.add(tomlkit.comment(mark.removeprefix("# ")))
+        keys = ("status", "phase", "exception", "cause", "reason", "instead")
+        values = {"releases": f"=={version}", "lane": lane} | {key: getattr(expected, key) for key in keys}
+        block.update({key: value for key, value in values.items() if value is not None})
+        blocks = cast(AoT, self._document.setdefault("expect", tomlkit.aot()))
+        if blocks:
+            # Comments behind the last block are about what comes next.
+            body = blocks[-1].value.body
+            at = 1 + max(index for index, (key, _) in enumerate(body) if key is not None)
+            block.value.body.extend(body[at:])
+            del body[at:]
+        blocks.append(block)
 
-    head: str
-    rows: tuple[Row, ...]
+    @property
+    def _table(self) -> Table:
+        return cast(Table, self._document["releases"])
 
-    @classmethod
-    def parse(cls, text: str) -> MatrixText:
-        """Split the text of a matrix file."""
-        starts = [found.start() for found in _ROW.finditer(text)]
-        ends = [*starts[1:], len(text)]
-        rows = tuple(Row(text[start:end].strip("\n")) for start, end in zip(starts, ends, strict=True))
-        return cls(text[: starts[0]] if starts else text.rstrip("\n") + "\n\n", rows)
-
-    def __str__(self) -> str:
-        return self.head + "\n\n".join(row.text for row in self.rows) + "\n"
-
-    def neighbours(self, version: Version) -> tuple[Row | None, Row | None]:
-        """The rows of the nearest releases below and above."""
-        below = max((row for row in self.rows if row.version < version), key=lambda row: row.version, default=None)
-        above = min((row for row in self.rows if row.version > version), key=lambda row: row.version, default=None)
-        return below, above
-
-    def insert(self, new: Row) -> MatrixText:
-        """With a new row before the first of a higher release."""
-        index = next((i for i, row in enumerate(self.rows) if row.version > new.version), len(self.rows))
-        return MatrixText(self.head, (*self.rows[:index], new, *self.rows[index:]))
-
-    def replace(self, new: Row) -> MatrixText:
-        """With another text for a row."""
-        return MatrixText(self.head, tuple(new if row.version == new.version else row for row in self.rows))
-
-
-def new_row(matrix: MatrixText, version: Version, uploaded: datetime.date, api: Api, today: datetime.date) -> Row:
-    """A row for a release that has none, pending until it is measured.
-
-    What only a person can know is taken over where it is not in doubt: the reason of a release without PPO from
-    the row next to it, if that has none either, and ``requires`` where the rows on both sides have the same.
-    """
-    below, above = matrix.neighbours(version)
-    neighbours = [row for row in (below, above) if row is not None]
-    lines = ["[[release]]", PENDING, f'version = "{version}"', f"date = {uploaded}"]
-    alike = next((row for row in neighbours if row.content["api"] == api == "none"), None)
-    if alike is not None and alike.content.get("expect") == "listed":
-        lines.remove(PENDING)  # nothing is run of it
-    else:
-        lines.append(_cutoff_line(uploaded, today))
-    lines.append(f'api = "{api}"')
-    if not any(row.content.get("smoke") and row.content["api"] == api for row in matrix.rows) and PENDING in lines:
-        lines.append("smoke = true")  # the first of its kind
-    requires = [row.lines("requires") for row in neighbours]
-    if len(requires) > 1 and requires[0] == requires[1]:
-        lines += requires[0]
-    if alike is not None:
-        lines += alike.lines("expect", "reason", "link")
-    elif api == "none":
-        lines += ['expect = "no-ppo"', 'reason = "its files define no PPOTrainer with step or train"']
-    return Row("\n".join(lines))
+    def _line(self, version: Version) -> Item:
+        return cast(Item, self._table.value.item(str(version)))
 
 
-def _cutoff_line(uploaded: datetime.date, today: datetime.date) -> str:
-    wanted = uploaded + datetime.timedelta(days=PERIOD_DAYS)
+def add_release(text: MatrixText, version: Version, uploaded: datetime.date, api: Api, today: datetime.date) -> None:
+    """Add a release, pending until it is measured; with a block of its own where the others do not fit its API."""
+    expected = [declared(text.expects, str(version), lane) for lane in text.content["lanes"]]
+    fits = not any(mismatch(one, api) for one in expected)
+    listed = fits and any(one.status == "listed" for one in expected)  # then nothing is run of it
+    cutoff, why = _cutoff(uploaded, today, text.content["period_days"])
+    parts = [f"date = {uploaded}"]
+    if cutoff is not None and not listed:
+        parts.append(f"cutoff = {cutoff}")  # not last: tomlkit 0.15 drops the space between a date and a brace
+    parts.append(f'api = "{api}"')
+    if not listed and not any(line["api"] == api and line.get("smoke") for line in text.releases.values()):
+        parts.append("smoke = true")  # the first of its kind
+    key = f'"{version}"'
+    mark = "" if listed else f" {PENDING}{why}"
+    text.add_line(version, f"{key:<{_KEY_WIDTH}} = {{ {', '.join(parts)} }}{mark}")
+    if not fits:
+        text.add_expect(version, None, NO_PPO if api == "none" else Expectation())
+
+
+def add_draft(text: MatrixText, version: Version, lane: str | None, seen: Expectation) -> None:
+    """Add an expected failure as measured, valid and marked: a person has to say the rest."""
+    below = text.below(version)
+    instead = "not known yet" if below is None else f"TRL {below} is the release before"
+    reason = _PATH.sub("", str(seen.reason))
+    expected = Expectation("xfail", reason, seen.phase, seen.exception, cause="ours", instead=instead)
+    text.add_expect(version, lane, expected, DRAFT)
+
+
+def _cutoff(uploaded: datetime.date, today: datetime.date, days: int) -> tuple[datetime.date | None, str]:
+    """The cut-off that a release needs on its own line, and a comment that says why."""
+    wanted = uploaded + datetime.timedelta(days=days)
     # Of a day that is not over, more may still be uploaded.
     settled = max(min(wanted, today - datetime.timedelta(days=1)), uploaded)
-    why = "" if settled == wanted else f" # not date + {PERIOD_DAYS}: added on {today}"
-    return f"cutoff = {settled}{why}"
-
-
-def draft_lines(phase: str, exception: str, reason: str, below: Row | None) -> list[str]:
-    """An expected failure as measured, valid and marked: a person has to say the rest."""
-    instead = f"TRL {below.version} is the release before" if below is not None else "not known yet"
-    values = {"expect": "xfail", "phase": phase, "exception": exception, "reason": _PATH.sub("", reason)}
-    values |= {"whose": "ours", "instead": instead}
-    return [DRAFT, *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
-
-
-def same_table(neighbours: Sequence[Row | None], lane: str, measured: Expectation) -> str | None:
-    """The table of a lane that the rows on both sides share, if it declares what was measured."""
-    tables = {None if row is None else row.table(lane) for row in neighbours}
-    if len(tables) != 1 or (table := tables.pop()) is None:
-        return None
-    said = tomllib.loads(f"[[release]]\n{table}")["release"][0][lane]
-    return table if (said.get("phase"), said.get("exception")) == (measured.phase, measured.exception) else None
+    return (None, "") if settled == wanted else (settled, f" # not date + {days}: added on {today}")

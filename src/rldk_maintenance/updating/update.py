@@ -25,14 +25,15 @@ from rldk_maintenance.contract.wheels import WheelStore, group_releases
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.updating.measured import write_measured
-from rldk_maintenance.updating.rows import PENDING, MatrixText, Row, draft_lines, new_row, same_table
+from rldk_maintenance.updating.rows import NO_PPO, MatrixText, add_draft, add_release
 from rldk_trl.errors import RldkTrlError
 from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import Cell, all_cells
 from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.locks import CONSTRAINTS, read_lock
-from rldk_trl.matrix.schema import LATE_PHASES, PERIOD, Api, Expectation, Matrix, Phase
+from rldk_trl.matrix.schema import LATE_PHASES, Api, Expectation, Matrix, Phase
 from rldk_trl.runner.junit import JUnitError, read_junit
+from rldk_trl.runner.outcome import otherwise_than
 from rldk_trl.runner.results import CellResult, read_result, result_files
 from rldk_trl.runner.uv_tool import find_uv, uv_environment
 
@@ -117,13 +118,13 @@ def update_matrix(root: Path, index: Index, jobs: str | None) -> None:
 
 def add_rows(path: Path, index: Index, today: datetime.date) -> list[str]:
     """Add a row to the matrix file for each release that it lacks; returns their versions."""
-    matrix = MatrixText.parse(path.read_text(encoding="utf-8"))
-    known = {row.version for row in matrix.rows}
+    text = MatrixText(path.read_text(encoding="utf-8"))
+    known = text.releases
     new = sorted((one for one in index.releases() if one.version not in known), key=lambda one: one.version)
     for upload in new:
-        matrix = matrix.insert(new_row(matrix, upload.version, upload.date, index.api(upload.version), today))
+        add_release(text, upload.version, upload.date, index.api(upload.version), today)
     if new:
-        write_whole(path, str(matrix))
+        write_whole(path, str(text))
     return [str(upload.version) for upload in new]
 
 
@@ -142,23 +143,22 @@ def add_locks(matrix: Matrix, uv: str, environment: dict[str, str], folder: Path
 
 def pending_cells(matrix: Matrix) -> list[Cell]:
     """The cells that no run has measured yet."""
-    text = MatrixText.parse(matrix.path.read_text(encoding="utf-8"))
-    versions = {row.version for row in text.rows if row.pending}
-    return [cell for cell in all_cells(matrix) if cell.release.parsed in versions]
+    pending = MatrixText(matrix.path.read_text(encoding="utf-8")).pending
+    return [cell for cell in all_cells(matrix) if cell.release.parsed in pending]
 
 
 def record(matrix: Matrix, root: Path) -> list[str]:
     """Write into the pending rows what their cells under ``root`` have shown; returns those that stay pending."""
-    text = MatrixText.parse(matrix.path.read_text(encoding="utf-8"))
+    text = MatrixText(matrix.path.read_text(encoding="utf-8"))
     left = []
-    for row in [row for row in text.rows if row.pending]:
-        cells = [cell for cell in all_cells(matrix) if cell.release.parsed == row.version]
-        measured = [_measured(root, cell) for cell in cells]
-        if None in measured:
-            left.append(str(row.version))
+    for version in text.pending:
+        cells = [cell for cell in all_cells(matrix) if cell.release.parsed == version]
+        seen = [(cell, found) for cell in cells if (found := _measured(root, cell)) is not None]
+        if len(seen) < len(cells):
+            left.append(str(version))
             continue
-        pairs = [(cell, found) for cell, found in zip(cells, measured, strict=True) if found is not None]
-        text = text.replace(_recorded(text, row, pairs))
+        text.end_pending(version)
+        _record_surprises(text, version, seen)
     write_whole(matrix.path, str(text))
     return left
 
@@ -166,20 +166,23 @@ def record(matrix: Matrix, root: Path) -> list[str]:
 def _measured(root: Path, cell: Cell) -> Expectation | None:
     """What a cell has shown, in the words of a declaration; None where nothing was measured."""
     result = read_result(root, cell.id)
-    if result is None or result.args or result.status not in ("pass", "no-ppo", "fail"):
+    if result is None or result.args or result.status in ("error", "timeout"):
         return None
+    if result.status == "xpass":
+        return NO_PPO if cell.release.api == "none" else Expectation()
     if result.status != "fail":
         return cell.expectation
-    exception = _raised(root, result)
+    reason = str(result.reason).removeprefix(otherwise_than(cell.expectation))
+    exception = _raised(root, result, reason)
     if result.phase not in LATE_PHASES or exception is None:
         return None
     phase: Phase = "import" if result.phase == "import" else "test"
-    return Expectation("xfail", str(result.reason), phase, exception)
+    return Expectation("xfail", reason, phase, exception)
 
 
-def _raised(root: Path, result: CellResult) -> str | None:
+def _raised(root: Path, result: CellResult, reason: str) -> str | None:
     if result.phase == "import" and not result.tests.failed + result.tests.errors:
-        return str(result.reason).partition(":")[0]
+        return reason.partition(":")[0]
     try:
         failures = read_junit(result_files(root, result.cell).junit).failures
     except JUnitError:
@@ -188,26 +191,17 @@ def _raised(root: Path, result: CellResult) -> str | None:
     return failures[0].exception if failures else None
 
 
-def _recorded(text: MatrixText, row: Row, measured: Sequence[tuple[Cell, Expectation]]) -> Row:
-    neighbours = text.neighbours(row.version)
-    own = next(found for cell, found in measured if cell.lane.name == PERIOD)
-    new = row.without(PENDING)
-    if own.status == "xfail":
-        new = new.without(*new.lines("expect", "reason", "link"))
-        new = Row("\n".join([new.text, *_draft(own, neighbours[0])]))
-    for cell, found in measured:
-        if cell.lane.name == PERIOD or found == own:
-            continue
-        lane = cell.lane.name
-        if found.status != "xfail":
-            lines = [f"[release.{lane}]", f'expect = "{found.status}"']
-        elif (same := same_table(neighbours, lane, found)) is not None:
-            lines = [same]
+def _record_surprises(text: MatrixText, version: Version, seen: Sequence[tuple[Cell, Expectation]]) -> None:
+    """Add a block for each lane where a release did not do what is declared; only one where all lanes did the same."""
+    new = {cell.lane.name: found for cell, found in seen if not _alike(found, cell.expectation)}
+    own = any(block.rank and block.matches(str(version)) for block in text.expects)
+    one_for_all = len(new) == len(seen) and len(set(new.values())) == 1 and not own
+    for lane, found in [(None, seen[0][1])] if one_for_all else new.items():
+        if found.status == "xfail":
+            add_draft(text, version, lane, found)
         else:
-            lines = [f"[release.{lane}]", *_draft(found, neighbours[0])]
-        new = Row("\n".join([new.text, *lines]))
-    return new
+            text.add_expect(version, lane, found)
 
 
-def _draft(found: Expectation, below: Row | None) -> list[str]:
-    return draft_lines(str(found.phase), str(found.exception), str(found.reason), below)
+def _alike(one: Expectation, other: Expectation) -> bool:
+    return (one.status, one.phase, one.exception) == (other.status, other.phase, other.exception)

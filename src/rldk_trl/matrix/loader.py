@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import cast, get_args
 
 from rldk_trl.errors import MatrixError
-from rldk_trl.matrix.schema import (
-    LATE_PHASES,
-    PERIOD,
-    Api,
-    Expect,
-    Expectation,
-    Fixed,
-    Lane,
-    Matrix,
-    Phase,
-    Release,
-    Whose,
-)
+from rldk_trl.matrix.blocks import RESERVED, declared, mismatch, read_expect, read_require
+from rldk_trl.matrix.schema import PERIOD, Api, Expectation, Fixed, Lane, Matrix, Release
 from rldk_trl.matrix.table import Table
 
-SCHEMA = 1
+SCHEMA = 2
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -53,26 +42,38 @@ def load_matrix(path: Path | None = None) -> Matrix:
     except OSError as error:
         raise MatrixError(f"{path.name}: cannot be read ({error.strerror}); check {path}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MatrixError(f"{path.name}: not valid TOML ({error}); mend that place") from None
+        raise MatrixError(f"{path.name}: not valid TOML ({error}); correct that place") from None
     top = Table(content, path.name)
-    schema = top.required("schema", int)
-    if schema != SCHEMA:
-        raise top.error(f"`schema` is {schema}; this rldk-trl reads {SCHEMA}, upgrade it or mend the number")
+    _check_schema(top)
     python = top.required("python", str)
     if not re.fullmatch(r"3\.\d+", python):
         raise top.error(f'`python` is {python!r}; write such as "3.11"')
     torch = top.version("torch")
-    requires = top.requirements("requires", reserved=("trl", "torch"))
+    requires = top.requirements("requires", RESERVED)
+    period_days = top.required("period_days", int)
+    if period_days < 0:
+        raise top.error(f"`period_days` is {period_days}; write a number of days, 0 or more")
     fixed = Table(top.required("fixed", dict), f"{path.name}: fixed")
     fixed_part = Fixed(date=fixed.required("date", date), packages=fixed.strings("packages"))
     fixed.finish()
     lanes = tuple(_lane(name, body, f"{path.name}: lane {name}") for name, body in top.required("lanes", dict).items())
-    if PERIOD not in [lane.name for lane in lanes]:
+    names = [lane.name for lane in lanes]
+    if PERIOD not in names:
         raise top.error(f"`lanes` has no {PERIOD}; add [lanes.{PERIOD}]")
-    rows = top.required("release", list)
+    expects = [read_expect(body, where, names) for body, where in _blocks(top, "expect")]
+    requiring = [read_require(body, where) for body, where in _blocks(top, "require")]
+    lines = top.required("releases", dict)
     top.finish()
-    releases = [_release(row, index, path.name, lanes) for index, row in enumerate(rows, start=1)]
-    _refuse_duplicates(releases, path.name)
+    releases = []
+    for version, body in lines.items():
+        top.normal_version("a key of `releases`", version)
+        table = Table(body, f"{path.name}: release {version}")
+        expectations = {lane: declared(expects, version, lane) for lane in names}
+        more = [one for block in requiring if block.matches(version) for one in block.requires]
+        releases.append(_release(version, table, period_days, tuple(dict.fromkeys(more)), expectations))
+    for block in [*expects, *requiring]:
+        if not any(block.matches(version) for version in lines):
+            raise MatrixError(f"{block.where}: `releases` matches no release; correct it or take the block out")
     return Matrix(
         path=path,
         python=python,
@@ -84,83 +85,54 @@ def load_matrix(path: Path | None = None) -> Matrix:
     )
 
 
+def _check_schema(top: Table) -> None:
+    schema = top.required("schema", int)
+    if schema < SCHEMA:
+        raise top.error(
+            f"`schema` is {schema}, with a [[release]] block per release; write [releases], [[expect]] and [[require]]"
+            f" as docs/matrix.md shows, and schema = {SCHEMA}"
+        )
+    if schema > SCHEMA:
+        raise top.error(f"`schema` is {schema}; this rldk-trl reads {SCHEMA}, upgrade it or correct the number")
+
+
 def _lane(name: str, body: object, where: str) -> Lane:
     table = Table(body, where)
     lane = Lane(name=name, about=table.required("about", str), cutoff=table.optional("cutoff", date))
     table.finish()
     if name == PERIOD and lane.cutoff is not None:
-        raise table.error("`cutoff` belongs to the rows in this lane; take it out")
+        raise table.error("`cutoff` belongs to the releases in this lane; take it out")
     if name != PERIOD and lane.cutoff is None:
         raise table.error("`cutoff` is missing; add the date at which this lane is resolved")
     return lane
 
 
-def _release(body: object, index: int, file: str, lanes: tuple[Lane, ...]) -> Release:
-    table = Table(body, f"{file}: release number {index}")
-    version = table.version("version")
-    table.where = f"{file}: release {version}"
+def _blocks(top: Table, key: str) -> list[tuple[object, str]]:
+    """The blocks under a key, each with the words that say where it is."""
+    bodies = top.optional(key, list) or []
+    return [(body, f"{top.where}: {key} number {number}") for number, body in enumerate(bodies, start=1)]
+
+
+def _release(
+    version: str, table: Table, period_days: int, requires: tuple[str, ...], expectations: dict[str, Expectation]
+) -> Release:
+    if not table.has("date"):
+        raise table.error('`date` is missing; write "0.23.0" = { date = 2025-09-10, api = "train" }, with the quotes')
     uploaded = table.required("date", date)
-    cutoff = table.optional("cutoff", date)
-    if cutoff is not None and cutoff < uploaded:
-        raise table.error(f"`cutoff` {cutoff} is before `date` {uploaded}; write date + 10 days")
-    if not table.has("api"):
-        raise table.error(f"`api` is missing; write one of {', '.join(map(repr, get_args(Api)))}")
-    api = cast("Api", table.choice("api", get_args(Api)))
+    api = cast("Api", table.required_choice("api", get_args(Api)))
     smoke = table.optional("smoke", bool) or False
-    requires = table.requirements("requires", reserved=("trl", "torch"))
-    others = {}
-    for lane in lanes:
-        if lane.name == PERIOD:
-            continue
-        sub = table.optional(lane.name, dict)
-        if sub is not None:
-            sub_table = Table(sub, f"{table.where}, lane {lane.name}")
-            others[lane.name] = _expectation(sub_table, api)
-            sub_table.finish()
-            if others[lane.name].status == "listed":
-                raise sub_table.error('`expect` is "listed", which is said of a whole row; declare "xfail"')
-    expectation = _expectation(table, api)
+    cutoff = table.optional("cutoff", date)
     table.finish()
-    if expectation.status == "listed":
-        if cutoff or smoke or requires or others:
-            raise table.error("nothing is run of a listed row; take `cutoff`, `smoke`, `requires` and lanes out")
-    elif cutoff is None:
-        raise table.error("`cutoff` is missing; write date + 10 days")
-    return Release(version, uploaded, cutoff or uploaded, api, smoke, requires, expectation, others)
-
-
-def _expectation(table: Table, api: Api) -> Expectation:
-    status = cast("Expect", table.choice("expect", get_args(Expect), "pass"))
-    reason = table.optional("reason", str)
-    phase = cast("Phase | None", table.choice("phase", get_args(Phase)))
-    exception = table.optional("exception", str)
-    whose = cast("Whose | None", table.choice("whose", get_args(Whose)))
-    link = table.optional("link", str)
-    instead = table.optional("instead", str)
-    if link is not None and not link.startswith("https://"):
-        raise table.error(f"`link` is {link!r}; write an https:// address")
-    if status == "pass" and api == "none":
-        raise table.error('`api` is "none" but the row expects a pass; add expect = "no-ppo" and a reason')
-    if status in ("no-ppo", "listed") and api != "none":
-        raise table.error(f'`expect` is "{status}" but `api` is {api!r}; mend one of the two')
-    if status == "pass" and (reason or link):
-        raise table.error("`reason` and `link` explain what is not a pass; add `expect` or take them out")
-    if status != "pass" and reason is None:
-        raise table.error("`reason` is missing; say in a user's words why this is not a pass")
-    if status != "xfail" and (phase or exception or whose or instead):
-        raise table.error('`phase`, `exception`, `whose` and `instead` belong to expect = "xfail"; take them out')
-    if status == "xfail":
-        for key, value in (("phase", phase), ("exception", exception), ("whose", whose), ("instead", instead)):
-            if value is None:
-                raise table.error(f"`{key}` is missing; an expected failure says phase, exception, whose and instead")
-        if phase in LATE_PHASES and not str(exception).isidentifier():
-            raise table.error(f'`exception` is {exception!r}; write a class name such as "ImportError"')
-    return Expectation(status, reason, phase, exception, whose, link, instead)
-
-
-def _refuse_duplicates(releases: list[Release], file: str) -> None:
-    seen: set[str] = set()
-    for release in releases:
-        if release.version in seen:
-            raise MatrixError(f"{file}: release {release.version}: there are two such rows; take one out")
-        seen.add(release.version)
+    if cutoff is not None and cutoff < uploaded:
+        raise table.error(f"`cutoff` {cutoff} is before `date` {uploaded}; write a later day or take it out")
+    for lane, expectation in expectations.items():
+        if problem := mismatch(expectation, api):
+            raise MatrixError(f"{table.where}, lane {lane}: {problem}")
+    listed = {expectation.status == "listed" for expectation in expectations.values()}
+    if True in listed:
+        if cutoff or smoke or requires or False in listed:
+            raise table.error("nothing is run of a listed release; take its `cutoff`, `smoke` and other blocks out")
+        cutoff = uploaded
+    return Release(
+        version, uploaded, cutoff or uploaded + timedelta(days=period_days), api, smoke, requires, expectations
+    )

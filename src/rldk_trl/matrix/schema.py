@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from packaging.version import Version
 Api = Literal["step", "train", "none"]
 Expect = Literal["pass", "no-ppo", "xfail", "listed"]
 Phase = Literal["resolve", "install", "import", "test"]
-Whose = Literal["trl", "dependency", "ours"]
+Cause = Literal["trl", "dependency", "ours"]
 
 PERIOD = "period"
 # In these phases Python runs, so that a failure has an exception's class.
@@ -26,21 +26,21 @@ class Expectation:
     ``phase`` and ``exception`` are for ``xfail``: a cell that fails in any other way than declared has
     failed. ``exception`` is a class name, in the phases resolve and install some words of uv's message
     (without them a network that is down would pass for the declared failure). ``instead``: what to do about it.
-    ``listed``: a row that nothing is run of.
+    ``listed``: a release that nothing is run of.
     """
 
     status: Expect = "pass"
     reason: str | None = None
     phase: Phase | None = None
     exception: str | None = None
-    whose: Whose | None = None
+    cause: Cause | None = None
     link: str | None = None
     instead: str | None = None
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A way to choose dependencies: as of one date, or (``cutoff`` None) as of each row's own cut-off."""
+    """A way to choose dependencies: as of one date, or (``cutoff`` None) as of each release's own cut-off."""
 
     name: str
     about: str
@@ -49,16 +49,15 @@ class Lane:
 
 @dataclass(frozen=True)
 class Release:
-    """One row: a TRL release. ``requires`` is for the lane period, where it mends what the release left open."""
+    """One TRL release. ``requires`` is for the lane period: what the release needs and fails to declare."""
 
     version: str
     date: datetime.date
     cutoff: datetime.date
     api: Api
-    smoke: bool = False
-    requires: tuple[str, ...] = ()
-    expectation: Expectation = Expectation()
-    lane_expectations: dict[str, Expectation] = field(default_factory=dict)
+    smoke: bool
+    requires: tuple[str, ...]
+    expectations: dict[str, Expectation]
 
     @property
     def listed(self) -> bool:
@@ -70,9 +69,14 @@ class Release:
         """The version, to compare."""
         return Version(self.version)
 
+    @property
+    def expectation(self) -> Expectation:
+        """What is declared for this release in the lane period."""
+        return self.expected(PERIOD)
+
     def expected(self, lane: str) -> Expectation:
         """What is declared for this release in a lane."""
-        return self.lane_expectations.get(lane, self.expectation)
+        return self.expectations[lane]
 
 
 @dataclass(frozen=True)

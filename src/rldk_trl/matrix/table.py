@@ -6,6 +6,7 @@ import difflib
 from typing import Any, TypeVar
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -55,13 +56,18 @@ class Table:
             raise self.error(f"`{key}` is missing; add it")
         return value
 
-    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str | None:
-        """Take a string that must be one of the choices."""
+    def choice(self, key: str, choices: tuple[str, ...]) -> str | None:
+        """Take a string that must be one of the choices; None where the key is not there."""
         value = self.optional(key, str)
-        if value is None:
-            return default
-        if value not in choices:
+        if value is not None and value not in choices:
             raise self.error(f"`{key}` is {value!r}; write one of {', '.join(map(repr, choices))}")
+        return value
+
+    def required_choice(self, key: str, choices: tuple[str, ...]) -> str:
+        """Take a string that must be there and be one of the choices."""
+        value = self.choice(key, choices)
+        if value is None:
+            raise self.error(f"`{key}` is missing; write one of {', '.join(map(repr, choices))}")
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -84,15 +90,26 @@ class Table:
                 raise self.error(f"`{key}` holds {value!r}; {name} is pinned elsewhere, take it out")
         return values
 
-    def version(self, key: str) -> str:
-        """Take a PEP 440 version in its normal form."""
+    def specifier(self, key: str) -> SpecifierSet:
+        """Take a PEP 440 specifier that must be there."""
         text = self.required(key, str)
         try:
-            canonical = str(Version(text))
+            return SpecifierSet(text)
+        except InvalidSpecifier:
+            raise self.error(f'`{key}` is {text!r}; write a PEP 440 specifier such as ">=0.12,<1.13"') from None
+
+    def version(self, key: str) -> str:
+        """Take a PEP 440 version in its normal form."""
+        return self.normal_version(f"`{key}`", self.required(key, str))
+
+    def normal_version(self, what: str, text: str) -> str:
+        """A text that must be a PEP 440 version in its normal form; ``what`` names it in the error."""
+        try:
+            normal = str(Version(text))
         except InvalidVersion:
-            raise self.error(f'`{key}` is {text!r}; write a PEP 440 version such as "0.23.0"') from None
-        if canonical != text:
-            raise self.error(f"`{key}` is {text!r}; write it as {canonical!r}")
+            raise self.error(f'{what} is {text!r}; write a PEP 440 version such as "0.23.0"') from None
+        if normal != text:
+            raise self.error(f"{what} is {text!r}; write it as {normal!r}")
         return text
 
     def finish(self) -> None:

@@ -20,7 +20,7 @@ NOT_RUN = "not run"
 class ReportRow:
     """One declared cell, run or not; ``as_declared`` only where it ran, whole, and did what was declared.
 
-    ``instead``, ``link`` and ``whose`` are the row's own words in ``matrix.toml``; all else is as measured.
+    ``instead``, ``link`` and ``cause`` are the words of ``matrix.toml``; all else is as measured.
     """
 
     cell: str
@@ -36,7 +36,7 @@ class ReportRow:
     reason: str | None
     args: tuple[str, ...] = ()
     phase: str | None = None
-    whose: str | None = None
+    cause: str | None = None
     instead: str | None = None
     link: str | None = None
     tests: TestCounts | None = None
@@ -78,7 +78,7 @@ def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
         as_declared=False,
         duration_s=None,
         reason=declared.reason,
-        whose=declared.whose,
+        cause=declared.cause,
         instead=declared.instead,
         link=declared.link,
     )

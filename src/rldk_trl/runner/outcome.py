@@ -55,14 +55,23 @@ def classify(expected: Expectation, seen: Observed) -> Verdict:
         return verdict
     if expected.status == "no-ppo":
         return Verdict("no-ppo", None, expected.reason) if verdict.status == "pass" else verdict
-    declared = f"declared to fail in phase {expected.phase} with {expected.exception}"
+    declared = _declared(expected)
     if verdict.status == "pass":
         return Verdict("xpass", None, f"passed, but {declared}: take the declaration out of matrix.toml")
     if verdict.status == "error" and verdict.phase in LATE_PHASES:
         return verdict
     if verdict.phase == expected.phase and _matches(expected, seen):
         return Verdict("xfail", verdict.phase, expected.reason)
-    return Verdict("fail", verdict.phase, one_line(f"{declared}, but: {verdict.reason}"))
+    return Verdict("fail", verdict.phase, one_line(f"{otherwise_than(expected)}{verdict.reason}"))
+
+
+def otherwise_than(expected: Expectation) -> str:
+    """How the reason begins of a cell that failed otherwise than declared; then comes what was seen."""
+    return f"{_declared(expected)}, but: "
+
+
+def _declared(expected: Expectation) -> str:
+    return f"declared to fail in phase {expected.phase} with {expected.exception}"
 
 
 def one_line(text: str) -> str:

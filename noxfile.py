@@ -1,4 +1,4 @@
-"""Sessions of this project; `nox -l` lists them. `nox` alone: lint, typecheck, tests."""
+"""Sessions of this project. `nox -l` lists them; `nox` alone runs lint, typecheck and tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "src"))  # works with nothing but nox installed
+sys.path.insert(0, str(ROOT / "src"))  # works if only nox is installed
 
 from rldk_trl.nox import trl_matrix  # noqa: E402
 
@@ -21,39 +21,39 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 trl_matrix(
     tests=["tests/cell"],
-    # What the cells' tests read besides the modules they import, which are found by themselves.
+    # The files that the cells' tests read. The modules that they import are found automatically.
     sources=["pyproject.toml", "tests/conftest.py", "examples", "src/rldk_maintenance/contract/releases.json"],
 )
 
 
 def group(name: str) -> list[str]:
-    """The requirements of a dependency group in pyproject.toml."""
+    """Return the requirements of a dependency group in pyproject.toml."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
 def maintain(session: nox.Session, *arguments: str) -> None:
-    """Run a command of ``python -m rldk_maintenance``, which is in no wheel."""
+    """Run a command of ``python -m rldk_maintenance``, which is not in the wheel."""
     session.run("python", "-m", "rldk_maintenance", *arguments, env={"PYTHONPATH": str(ROOT / "src")})
 
 
 @nox.session
 @nox.parametrize("pytest", [nox.param("pytest==7.4.*", id="pytest-7.4"), nox.param("pytest", id="pytest-newest")])
 def tests(session: nox.Session, pytest: str) -> None:
-    """Run the project's own tests, without TRL, on the oldest and the newest pytest; -- goes to pytest."""
+    """Run the project's own tests without TRL on the oldest and the newest pytest; after --: pytest's options."""
     session.install("--upgrade", ".", pytest, *group("test"))
     session.run("pytest", "tests/unit", "tests/plugin", *session.posargs)
 
 
 @nox.session
 def matrix_update(session: nox.Session) -> None:
-    """Ask the index for new TRL releases; add, resolve and run them, and leave a diff to review."""
+    """Find new TRL releases on the index; add, resolve and run them, and leave a diff to review."""
     session.install("packaging", "pip", *group("test"))
     maintain(session, "update", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the code with ruff, rules and format, and who imports whom with import-linter."""
+    """Check rules and format with ruff, and the imports between packages with import-linter."""
     session.install(*group("lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check", "--diff")
@@ -69,7 +69,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session
 def trl_contract(session: nox.Session) -> None:
-    """Read every TRL release's wheel, installing none; write the data and the docs made from it; -- --offline."""
+    """Read all TRL wheels without installing them; write the data and the docs made from it; after --: --offline."""
     session.install("packaging", "pip", "pytest")
     session.run(
         "python", "-m", "rldk_maintenance", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")}
@@ -78,14 +78,14 @@ def trl_contract(session: nox.Session) -> None:
 
 @nox.session
 def trl_tables(session: nox.Session) -> None:
-    """Write docs/failures.md and docs/measured.md from the results of all cells; -- --partial, --docs or --check."""
+    """Write docs/failures.md and docs/measured.md from all results; after --: --partial, --docs or --check."""
     session.install("packaging", "pytest")
     maintain(session, "tables", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Make the pages that come from data or code anew, run every command and block of README and docs; asks nobody."""
+    """Write the generated pages again, and run every command and block of README and docs. Works offline."""
     session.install("packaging", *group("test"))
     for command in ("contract", "tables"):
         maintain(session, command, "--docs")
@@ -96,19 +96,19 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def page(session: nox.Session) -> None:
-    """Try the report page in headless Chromium; -- --screenshots docs/images takes pictures of the results here."""
+    """Test the report page in headless Chromium; after --: --screenshots docs/images, to picture the results here."""
     session.install("packaging", *group("page"))
     session.run("pytest", "tests/page", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")})
 
 
 @nox.session
 def runner(session: nox.Session) -> None:
-    """Run a small matrix for real: choices, crashes, `kill -9` at random moments, a full disk; needs the index."""
+    """Run a small real matrix: choices, crashes, `kill -9` at random moments, a full disk. Needs the index."""
     session.install(".", *group("test"))
     session.run("pytest", "tests/runner", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time cells serially and with -j 2, side by side, and what our machinery adds; -- cells."""
+    """Time cells serially and with -j 2, and measure the overhead of our own code; after --: cells."""
     session.run(sys.executable, "benchmarks/matrix_speed.py", *session.posargs, external=True)

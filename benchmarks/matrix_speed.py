@@ -1,9 +1,9 @@
-"""How much faster `-j 2` is than one cell after the other, and what our own machinery adds to uv and pytest.
+"""Measure how much faster `-j 2` is than one cell at a time, and the time that our own code adds to uv and pytest.
 
     nox -s bench                      # four cells, each way twice
     nox -s bench -- 0.11.4 0.23.0     # these cells
 
-Both ways run in this one process, in turn, so that a noisy machine is noisy for both; the figures are ratios.
+Both ways run in turn, so that a noisy machine slows down both. The figures are ratios.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDS = 2
 
 
 def run(cells: list[str], jobs: int) -> tuple[float, float]:
-    """Run the cells afresh; returns the seconds it took and the share of them that is ours (serial only)."""
+    """Run the cells afresh; return the seconds, and the share that our own code took (if they ran serially)."""
     sessions = [f"trl_matrix({cell})" for cell in cells]
     start = time.perf_counter()
     command = [sys.executable, "-m", "nox", "-s", *sessions, "-j", str(jobs), "--", "--fresh"]
@@ -45,7 +45,7 @@ def main() -> None:
         )
     ratio = statistics.median(s / p for s, p in zip(serial, parallel, strict=True))
     print(f"{len(cells)} cells: -j 2 is {ratio:.2f} times as fast as serial")
-    print(f"ours (all minus uv minus pytest): {100 * statistics.median(ours):.1f}% of the serial run")
+    print(f"our own code (total minus uv minus pytest): {100 * statistics.median(ours):.1f}% of the serial run")
 
 
 if __name__ == "__main__":

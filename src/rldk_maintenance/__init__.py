@@ -1,4 +1,4 @@
-"""What only this repository's maintainers run: ``python -m rldk_maintenance``. It is not in the wheel.
+"""The commands for maintainers of this repository: ``python -m rldk_maintenance``. They are not in the wheel.
 
-Reads TRL's wheels, adds releases, writes locks and the generated pages. Nothing imports it.
+They read TRL's wheels, add releases, and write locks and the generated pages. Nothing imports this package.
 """

@@ -1,4 +1,4 @@
-"""The command line ``python -m rldk_maintenance``; it runs in a source checkout."""
+"""The command line ``python -m rldk_maintenance``. It runs in a source checkout."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from rldk_trl.runner.uv_tool import find_uv, uv_environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0, or 2 after one line on standard error."""
-    return run_command("rldk_maintenance", "What maintainers of rldk-trl run.", [_add_commands, add_tables], argv)
+    """Run one command and return its exit status: 0, or 2 after one line on standard error."""
+    return run_command("rldk_maintenance", "Commands for maintainers of rldk-trl.", [_add_commands, add_tables], argv)
 
 
 def _add_commands(commands: Any) -> None:
-    lock = commands.add_parser("lock", help="resolve cells anew; asks the index")
+    lock = commands.add_parser("lock", help="resolve cells again from the index and write their locks")
     lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
     lock.set_defaults(run=_lock)
 
     update = commands.add_parser("update", help="add rows, locks and results of new releases, with nox")
-    update.add_argument("--no-run", action="store_true", help="only rows and locks; they stay pending")
+    update.add_argument("--no-run", action="store_true", help="add only rows and locks; the rows stay pending")
     update.add_argument("--jobs", default="1", metavar="N", help="cells at a time (default: %(default)s)")
     update.set_defaults(run=_update)
 
-    nightly = commands.add_parser("nightly", help="what to do about the issue on TRL's main branch, as JSON")
+    nightly = commands.add_parser("nightly", help="print as JSON what to do about the issue for TRL's main branch")
     nightly.add_argument("--junit", type=Path, required=True, help="the JUnit XML of the run")
     nightly.add_argument("--exit-code", type=int, required=True, help="pytest's exit code")
-    nightly.add_argument("--issue", type=Path, help="the open issue as `gh issue view --json body,comments` gives it")
-    nightly.add_argument("--link", default="", help="where the run can be looked at")
+    nightly.add_argument("--issue", type=Path, help="the open issue as `gh issue view --json body,comments` prints it")
+    nightly.add_argument("--link", default="", help="the address of the run")
     nightly.set_defaults(run=_nightly)
 
     contract = commands.add_parser("contract", help="read all TRL wheels; write the data and the pages made from it")
-    contract.add_argument("--docs", action="store_true", help="only make the pages anew from the data; asks nobody")
-    contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
+    contract.add_argument("--docs", action="store_true", help="only write the pages from the data; works offline")
+    contract.add_argument("--offline", action="store_true", help="use only what is in .matrix/cache")
     contract.set_defaults(run=_contract)
 
-    architecture = commands.add_parser("architecture", help="draw docs/architecture.md's picture from the imports")
+    architecture = commands.add_parser("architecture", help="draw the picture on docs/architecture.md from imports")
     architecture.set_defaults(run=_architecture)
 
 
@@ -60,7 +60,7 @@ def _lock(options: argparse.Namespace) -> None:
     uv, environment = find_uv(), uv_environment()
     for cell in cells:
         if cell.expectation.phase == "resolve":
-            print(f"{cell.id}: declared not to resolve, has no lock")
+            print(f"{cell.id}: declared as not resolvable, so it has no lock")
             continue
         print(f"{cell.id}: {make_lock(cell, uv, environment).name}", flush=True)
 

@@ -10,8 +10,8 @@ class MaintenanceError(RldkTrlError):
 
 
 class ContractError(MaintenanceError):
-    """One line: what of a wheel or of the index could not be read, why, and what to do."""
+    """A wheel or the index could not be read. One line: what, why, and what to do."""
 
 
 class NotRunError(ContractError):
-    """The wheel was not looked at, e.g. because there is none or the network may not be used."""
+    """The wheel was not read, e.g. because there is none or the network may not be used."""

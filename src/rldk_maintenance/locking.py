@@ -1,4 +1,4 @@
-"""Writes locks: one file of ``name==version`` lines for each cell, resolved by uv as of the cell's cut-off date."""
+"""Write locks: one file of ``name==version`` lines per cell, resolved by uv as of the cell's cut-off date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_lock(cell: Cell, uv: str, environment: dict[str, str], folder: Path = C
 
 
 def render_lock(cell: Cell, lines: list[str]) -> str:
-    """The text of a lock from uv's lines: sorted exact pins without local labels, so that any index has them.
+    """Return the text of a lock from uv's lines: sorted exact pins without local labels, so that any index has them.
 
     Raises:
         ResolutionError: a line is not an exact pin.
@@ -40,7 +40,7 @@ def render_lock(cell: Cell, lines: list[str]) -> str:
         requirement = Requirement(line)
         specifiers = list(requirement.specifier)
         if len(specifiers) != 1 or specifiers[0].operator != "==" or requirement.marker or requirement.url:
-            raise ResolutionError(f"{cell.id}: uv gave {line!r}, which is no exact pin; look at its requirements")
+            raise ResolutionError(f"{cell.id}: uv printed {line!r}, not an exact pin; check the cell's requirements")
         pins[canonicalize_name(requirement.name)] = Version(specifiers[0].version).public
     stood = "as they stood on" if cell.lane.name == PERIOD else "resolved as of"
     header = [

@@ -1,7 +1,7 @@
-"""TRL's main branch: what its nightly run says, and what to do about the one issue that tells of it.
+"""Decide what to do about the one issue for TRL's main branch after a nightly run.
 
-A failure has a signature: its test, exception and message without what differs from run to run. The issue's texts
-hold, out of sight, the signatures that were told; only one that was not is worth another comment.
+A failure has a signature: its test, its exception and its message without what differs from run to run. The issue's
+texts contain the reported signatures as hidden comments. Only a new signature leads to another comment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHANGING = re.compile(r"0x[0-9a-fA-F]+|(?:/[\w.+-]+){2,}|\d+(?:\.\w+)*")
 
 @dataclass(frozen=True)
 class Action:
-    """What to do about the issue; ``title`` only to open one, ``body`` where there is something to say."""
+    """What to do about the issue. ``title`` is for a new issue only; ``body`` may be empty."""
 
     action: Literal["open", "comment", "close", "none"]
     title: str = ""
@@ -36,13 +36,13 @@ class Action:
 
 
 def signature(failure: Failure) -> str:
-    """16 hexadecimal digits, the same for the same failure in another run."""
+    """Return 16 hexadecimal digits, the same for the same failure in another run."""
     message = _CHANGING.sub("#", " ".join(failure.message.split()))
     return hashlib.sha256(f"{failure.test}\n{failure.exception}\n{message}".encode()).hexdigest()[:16]
 
 
 def read_run(junit: Path, exit_code: int) -> list[Failure]:
-    """The failures of a run; a run that measured nothing is one failure, never green."""
+    """Return the failures of a run. A run that measured nothing counts as one failure."""
     try:
         report = read_junit(junit)
     except JUnitError:
@@ -56,7 +56,7 @@ def read_run(junit: Path, exit_code: int) -> list[Failure]:
 
 
 def read_issue(path: Path | None) -> str | None:
-    """All texts of the open issue, or None where none is open.
+    """Return all texts of the open issue, or None if no issue is open.
 
     Raises:
         MaintenanceError: the file is not what ``gh issue view --json body,comments`` writes.
@@ -67,20 +67,23 @@ def read_issue(path: Path | None) -> str | None:
         issue = json.loads(path.read_text(encoding="utf-8"))
         return "\n".join([issue["body"], *(comment["body"] for comment in issue["comments"])])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MaintenanceError(f"nightly: {path.name}: not an issue ({type(error).__name__}: {error})") from None
+        raise MaintenanceError(
+            f"nightly: {path.name}: not an issue ({type(error).__name__}: {error});"
+            " write it with `gh issue view --json body,comments`"
+        ) from None
 
 
 def decide(failures: Sequence[Failure], issue: str | None, link: str = "") -> Action:
-    """What to do about the issue after a run.
+    """Return what to do about the issue after a run.
 
     Args:
-        failures: of the run.
-        issue: all texts of the open issue; None where none is open.
-        link: where the run can be looked at.
+        failures: the failures of the run.
+        issue: all texts of the open issue; None if no issue is open.
+        link: the address of the run.
     """
     where = f"\n\nRun: {link}" if link else ""
     if not failures:
-        return Action("none") if issue is None else Action("close", body=f"Green again.{where}")
+        return Action("none") if issue is None else Action("close", body=f"The run passes again.{where}")
     told = set(_MARKED.findall(issue or ""))
     new = {signature(failure): failure for failure in failures if signature(failure) not in told}
     if not new:
@@ -91,5 +94,5 @@ def decide(failures: Sequence[Failure], issue: str | None, link: str = "") -> Ac
 
 
 def _plain(failure: Failure) -> str:
-    # In a code span nobody is notified and nothing is a link; a backtick would end it.
+    # A code span notifies nobody and contains no links; a backtick would end it.
     return "`" + one_line(f"{failure.exception}: {failure.message}").replace("`", "'") + "`"

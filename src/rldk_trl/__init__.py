@@ -1,7 +1,7 @@
 """Pytest plugin, pinned TRL releases, nox helper and command line of rldk-trl.
 
-As the plugin that ``-p rldk_trl`` and the entry point load, this module only names its parts: pytest imports
-those, so ``rldk_trl.nox`` and the command line work where pytest is not installed.
+``-p rldk_trl`` and the entry point load this module as the plugin. It only names the plugin's modules, and pytest
+imports those. So ``rldk_trl.nox`` and the command line work without pytest.
 """
 
 from __future__ import annotations

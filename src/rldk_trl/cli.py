@@ -12,10 +12,10 @@ from rldk_trl.errors import RldkTrlError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0, the command's own, or 2 after one line on standard error."""
+    """Run one command and return its exit status: 0, the command's own, or 2 after one line on standard error."""
     additions = [module.add_command for module in (check, explain, changes)]
     return run_command(
-        "rldk_trl", "TRL releases and their PPO.", [*additions, releases.add_commands, results.add_commands], argv
+        "rldk_trl", "PPO across TRL releases.", [*additions, releases.add_commands, results.add_commands], argv
     )
 
 
@@ -25,10 +25,10 @@ def run_command(
     """Parse ``argv`` with the commands that ``additions`` add, and run the chosen one.
 
     Args:
-        module: what ``python -m`` was given; error messages begin with it.
+        module: the module that ``python -m`` runs; error messages begin with its name.
         description: for ``--help``.
         additions: each adds its commands to the parser's subparsers.
-        argv: the arguments; None for those of the process.
+        argv: the arguments; None: the arguments of the process.
 
     Returns:
         The exit status: 0, the command's own, or 2 after one line on standard error.

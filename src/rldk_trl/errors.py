@@ -24,4 +24,4 @@ class ResultError(RldkTrlError):
 
 
 class CommandError(RldkTrlError):
-    """A command of ``python -m rldk_trl`` was given something that it cannot use."""
+    """A command of ``python -m rldk_trl`` cannot use an argument."""

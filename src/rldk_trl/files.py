@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and digests of files."""
+"""Write files whole or not at all, and compute digests of files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file (text as UTF-8) so that a reader, or a kill at any moment, never sees half of it."""
+    """Write a file (text as UTF-8) whole or not at all, even if the process is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One name a thread: two that write the same file must not take each other's away.
+    # One name per thread: two threads that write the same file must not remove each other's temporary file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -26,12 +26,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def tree_digest(root: Path, places: Iterable[str]) -> str:
-    """SHA-256 over names and contents of files and whole folders, given relative to ``root``.
+    """Return the SHA-256 over names and contents of files and whole folders, given relative to ``root``.
 
-    Compiled files and the locks of cells (one cell's lock is nothing to the others) are left out.
+    Compiled files are left out, and so are the locks: no cell depends on the lock of another.
 
     Raises:
-        FileNotFoundError: one of the places is not there.
+        FileNotFoundError: one of the places does not exist.
     """
     sha = hashlib.sha256()
     for place in sorted(set(places)):
@@ -42,7 +42,7 @@ def tree_digest(root: Path, places: Iterable[str]) -> str:
         for file in files:
             if file.suffix == ".pyc" or file.parent.name == "constraints":
                 continue
-            # Lengths keep one file's end from being read as the next one's beginning.
+            # The lengths keep the end of one file apart from the start of the next.
             name, content = file.relative_to(root).as_posix().encode(), file.read_bytes()
             sha.update(f"{len(name)} {len(content)} ".encode() + name + content)
     return sha.hexdigest()

@@ -1,4 +1,4 @@
-"""Nox sessions that run tests against the pinned TRL releases, in this project and in any other.
+"""Nox sessions that run tests against the pinned TRL releases, in this project or in any other.
 
 In a ``noxfile.py``::
 
@@ -6,8 +6,8 @@ In a ``noxfile.py``::
 
     trl_matrix(tests=["tests"], install=["-e", "."], releases=">=0.12,<1.13")
 
-declares ``trl_matrix(0.12.2)`` and so on, one session a cell, and ``trl_report``. Nothing here imports
-pytest.
+This declares one session per cell, such as ``trl_matrix(0.12.2)``, and the session ``trl_report``. Nothing here
+imports pytest.
 """
 
 from __future__ import annotations
@@ -51,25 +51,25 @@ def trl_matrix(
     env: Mapping[str, str] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Declare the sessions ``trl_matrix`` (one for each cell) and ``trl_report``.
+    """Declare the sessions ``trl_matrix`` (one per cell) and ``trl_report``.
 
-    Each cell gets an environment of its own, its lock, rldk-trl, and ``install``; then pytest runs once, from
-    the folder of the noxfile. Results go to ``.matrix`` there. A cell whose inputs have not changed since it came
-    out as declared is not run again, and the line says so.
+    Each cell gets its own environment with its lock, rldk-trl and ``install``. Then pytest runs once in the folder
+    of the noxfile, and the results go to ``.matrix`` there. A cell is not run again if its last result was as
+    declared and its inputs have not changed; the session reports that.
 
-    After ``--``: ``--fresh`` runs all, ``--only-failed`` those that were not as declared, ``--since REV`` those
-    whose inputs a git change touches; what is not ours goes to pytest. ``RLDK_TRL_DISK_GB`` (default 10) bounds
-    what the environments take on disk.
+    Options after ``--``: ``--fresh`` runs all cells, ``--only-failed`` runs the cells that were not as declared, and
+    ``--since REV`` runs the cells with inputs that changed since a git revision. Other options go to pytest. The
+    environment variable ``RLDK_TRL_DISK_GB`` (default 10) limits the disk space of the environments.
 
     Args:
         tests: files and folders for pytest.
-        install: arguments to ``uv pip install``, e.g. ``["-e", ".", "peft"]``; the lock constrains them.
-        releases: a PEP 440 specifier, e.g. ``">=0.12,<1.13"``; default all.
-        tags: only cells with every one of these tags (smoke, period, step, train, no-ppo).
-        sources: files and folders a result depends on besides the tests, for its digest; default ``src`` and
-            ``pyproject.toml``, where they are there.
-        env: environment variables for the cells, over the usual ones (offline, no accelerator, one thread).
-        timeout_s: seconds a cell may take, installation included; the environment variable
+        install: arguments of ``uv pip install``, e.g. ``["-e", ".", "peft"]``; the lock constrains them.
+        releases: a PEP 440 specifier, e.g. ``">=0.12,<1.13"``; default: all releases.
+        tags: only cells with all of these tags (smoke, period, today, step, train, no-ppo).
+        sources: files and folders that a result depends on besides the tests, for its digest; default: ``src`` and
+            ``pyproject.toml``, if they exist.
+        env: environment variables for the cells; they override the usual ones (offline, no accelerator, one thread).
+        timeout_s: seconds that a cell may take, installation included. The environment variable
             ``RLDK_TRL_CELL_TIMEOUT`` overrides it.
     """
     try:
@@ -78,12 +78,12 @@ def trl_matrix(
         limit = _limit(timeout_s)
     except RldkTrlError as error:
         raise SystemExit(f"rldk-trl: {error}") from None
-    by_id = {cell.id: cell for cell in cells}  # nox's own report wants parameters that are plain JSON
+    by_id = {cell.id: cell for cell in cells}  # nox writes the parameters into its own JSON report
 
     watch_run("trl_matrix", cells)
 
     def run(session: nox.Session, cell: str) -> None:
-        """Test one pinned TRL release; -- --fresh, --only-failed, --since REV; the rest goes to pytest."""
+        """Test one pinned TRL release; after --: --fresh, --only-failed, --since REV, and pytest's options."""
         try:
             uv, asked, budget = find_uv(), read_options(session.posargs), budget_bytes(os.environ)
         except RldkTrlError as error:
@@ -109,9 +109,9 @@ def trl_matrix(
             keep_within(session, budget, Path(session.virtualenv.location))
 
     def report(session: nox.Session) -> None:
-        """Write .matrix/report.html, .md and .json from what the cells have shown; -- --compare OTHER."""
+        """Write .matrix/report.html, .md and .json from the cells' results; after --: --compare OTHER."""
         try:
-            # A choice of releases or tags is a choice of what runs.
+            # With a choice of releases or tags, the report shows only the cells that run.
             listed = [] if releases or tags else matrix.listed
             other = report_options(session.posargs).compare
             for path in write_reports(Path.cwd(), cells, listed=listed, compare=other):
@@ -124,14 +124,14 @@ def trl_matrix(
         name="trl_matrix",
         python=matrix.python,
         venv_backend="uv",
-        reuse_venv=True,  # `uv pip sync` makes it exactly the lock, whatever was in it
+        reuse_venv=True,  # `uv pip sync` installs exactly the lock, whatever was there before
         allow_parallel=True,
     )
     _declare(report, name="trl_report", venv_backend="none")
 
 
 def own_requirement() -> str:
-    """What installs the rldk-trl that is running now: its checkout, where it came from, or its release."""
+    """Return the requirement that installs the running rldk-trl: its checkout, its origin, or its release."""
     if (checkout_root() / "matrix.toml").is_file():
         return str(checkout_root())
     distribution = importlib.metadata.distribution(DISTRIBUTION)
@@ -148,7 +148,7 @@ def own_requirement() -> str:
 
 
 def _declare(function: Callable[..., None], **options: Any) -> None:
-    # `allow_parallel` came with nox's `-j`; an older nox runs the cells one after the other.
+    # `allow_parallel` came with nox's `-j`; an older nox runs the cells one by one.
     known = inspect.signature(nox.session).parameters
     nox.session(**{key: value for key, value in options.items() if key in known})(function)
 

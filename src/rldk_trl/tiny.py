@@ -1,4 +1,4 @@
-"""The tiny GPT-2 of the fixtures, for programs of one's own."""
+"""The tiny GPT-2 of the fixtures, for use in your own programs."""
 
 from rldk_trl.plugin.tiny import build_tiny_gpt2
 

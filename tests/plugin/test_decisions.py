@@ -37,12 +37,12 @@ def one(marker: pytest.MarkDecorator, found: Installed) -> Decision:
         (
             mark.trl_ppo(),
             NO_PPO,
-            "needs a TRL with PPO (0.2.0-1.12.0); TRL 1.13.0 is installed, which has no PPO",
+            "needs a TRL with PPO (0.2.0-1.12.0); the installed TRL 1.13.0 has no PPO",
         ),
         (
             mark.trl_ppo("step"),
             TRAIN,
-            "needs a TRL with PPO (step API, 0.2.0-0.11.4); TRL 0.23.0 is installed, which has the train API",
+            "needs a TRL with PPO (step API, 0.2.0-0.11.4); the installed TRL 0.23.0 has the train API",
         ),
         (
             mark.trl_ppo("train"),
@@ -94,17 +94,17 @@ def test_skip_goes_before_xfail() -> None:
 
 
 BAD = {
-    "no specifier": (mark.trl("0.23"), "'0.23' is no PEP 440 specifier"),
-    "two in one": (mark.trl(">=0.12 <0.26"), "is no PEP 440 specifier"),
+    "no specifier": (mark.trl("0.23"), "'0.23' is not a PEP 440 specifier"),
+    "two in one": (mark.trl(">=0.12 <0.26"), "is not a PEP 440 specifier"),
     "empty": (mark.trl(""), "'' names no version"),
-    "no text": (mark.trl(0.23), "0.23 is no text but float"),
+    "no text": (mark.trl(0.23), "0.23 is not a string but float"),
     "unknown keyword": (mark.trl(">=0.12", because="x"), "unexpected keyword argument 'because'"),
-    "empty reason": (mark.trl(">=0.12", reason=" "), "reason is ' ', which is no text"),
-    "no such api": (mark.trl_ppo("v2"), "no PPO API is called 'v2'"),
+    "empty reason": (mark.trl(">=0.12", reason=" "), "reason is ' ', which is empty or not a string"),
+    "no such api": (mark.trl_ppo("v2"), "'v2' is not a PPO API"),
     "two apis": (mark.trl_ppo("step", "train"), "too many positional arguments"),
-    "no requirement": (mark.trl_requires(), "names no requirement"),
-    "bad requirement": (mark.trl_requires("transformers=>5"), "'transformers=>5' is no PEP 508 requirement"),
-    "address": (mark.trl_requires("peft @ file:///peft"), "names an address"),
+    "no requirement": (mark.trl_requires(), "needs at least one requirement"),
+    "bad requirement": (mark.trl_requires("transformers=>5"), "'transformers=>5' is not a PEP 508 requirement"),
+    "address": (mark.trl_requires("peft @ file:///peft"), "has a URL"),
     "reason missing": (mark.trl_xfail("<0.23"), "missing a required"),
     "bare xfail": (mark.trl_xfail, "missing a required"),
     "reason None": (mark.trl_xfail("<0.23", reason=None), "a reason is required"),
@@ -112,7 +112,7 @@ BAD = {
     "raises empty": (mark.trl_xfail(reason="x", raises=()), "raises is ()"),
     "strict": (mark.trl_xfail(reason="x", strict="no"), "strict is 'no'"),
     "positional config": (mark.trl_config({"seed": 1}), "too many positional arguments"),
-    "model as config": (mark.trl_config(model_name="gpt2"), "model_name is no option of the config"),
+    "model as config": (mark.trl_config(model_name="gpt2"), "model_name is not an option of the config"),
 }
 
 

@@ -25,7 +25,7 @@ def test_release_without_ppo(downstream: Downstream, trl_folder: Callable[[str],
     result = downstream.run(FIXTURES, trl=trl_folder("1.13.0"))
     result.assert_outcomes(passed=1, skipped=3)
     result.stdout.fnmatch_lines(
-        ["SKIPPED *: needs a TRL with PPO (0.2.0-1.12.0); TRL 1.13.0 is installed, which has no PPO"]
+        ["SKIPPED *: needs a TRL with PPO (0.2.0-1.12.0); the installed TRL 1.13.0 has no PPO"]
     )
 
 
@@ -50,7 +50,7 @@ def test_unreadable_release(downstream: Downstream, tmp_path: Path) -> None:
     result = downstream.run(FIXTURES, trl=tmp_path / "site")
     result.assert_outcomes(passed=1, skipped=3)
     result.stdout.fnmatch_lines(["rldk-trl: TRL 0.23.0 (PPO not readable: SyntaxError: *"])
-    result.stdout.fnmatch_lines(["SKIPPED *TRL 0.23.0 is installed, whose PPO cannot be read (SyntaxError: *"])
+    result.stdout.fnmatch_lines(["SKIPPED *the PPO of the installed TRL 0.23.0 cannot be read (SyntaxError: *"])
 
 
 def test_tiny_model_without_transformers(downstream: Downstream) -> None:

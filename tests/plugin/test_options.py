@@ -19,14 +19,14 @@ def test_help(downstream: Downstream) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--trl-model="], "ERROR: --trl-model: no name*"),
+        (["--trl-model="], "ERROR: --trl-model: the name is empty*"),
         (
             ["--trl-model", "./no-such-folder"],
             "ERROR: --trl-model: folder './no-such-folder' does not exist*",
         ),
         (
             ["--trl-model", "empty"],
-            "ERROR: --trl-model: folder 'empty' holds no model: config.json is not there",
+            "ERROR: --trl-model: folder 'empty' has no config.json; name a Hub id or a model's folder",
         ),
         (["-o", "trl_model=./nowhere"], "ERROR: ini option trl_model: folder './nowhere' does not exist*"),
         (

@@ -69,7 +69,7 @@ def test_since_runs_what_a_git_change_touches(project: Project):
     assert run_cells(output) == CELLS
     code, output = project.run("--", "--since", "no-such-revision")
     assert code != 0
-    assert "--since no-such-revision: git says: " in output
+    assert "--since no-such-revision: git reports: " in output
 
 
 def test_a_crash_is_an_error_with_its_last_lines_and_the_others_go_on(project: Project):

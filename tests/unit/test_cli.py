@@ -45,7 +45,7 @@ def test_constraints(capsys, argv, transformers):
     ("argv", "said"),
     [
         (["constraints", "0.24.9"], "no cell '0.24.9'; nearest: 0.24.0, 0.25.0"),
-        (["constraints", "0.1.0"], "0.1.0 is only listed, nothing is run of it: older than PPOTrainer"),
+        (["constraints", "0.1.0"], "0.1.0 is only listed and is not run: older than PPOTrainer"),
         (["constraints", "0.1.9"], "no cell '0.1.9'; nearest: 0.2.0"),
         (["constraints", "0.23.0", "--lane", "nolane"], "no cell '0.23.0-nolane'"),
         (["constraints", "x"], "no cell 'x'; nearest: "),
@@ -113,7 +113,7 @@ def test_check(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "TRL:    1.16.0 (not installed)",
         "PPO:    none",
-        "tested: yes, a row of the matrix passed",
+        "tested: yes, it passed in the matrix",
         "warning: no PPO since 1.13.0",
         "recommendation: pin trl<1.13",
     ]

@@ -46,9 +46,9 @@ def ran(*failures: Failure, code: int | None = None, passed: int = 1, **counts: 
         (
             PASS,
             ran(passed=0, skipped=4, xfailed=1),
-            Verdict("error", "test", "no test passed: 4 skipped, 1 failed as marked"),
+            Verdict("error", "test", "no test passed: 4 skipped, 1 xfailed"),
         ),
-        (NO_PPO, ran(passed=0), Verdict("error", "test", "no test passed: 0 skipped, 0 failed as marked")),
+        (NO_PPO, ran(passed=0), Verdict("error", "test", "no test passed: 0 skipped, 0 xfailed")),
         (
             PASS,
             Observed("test", exit_code=-11),
@@ -61,12 +61,12 @@ def ran(*failures: Failure, code: int | None = None, passed: int = 1, **counts: 
             Observed("test", exit_code=4),
             Verdict("error", "test", "pytest ended with exit code 4 and no usable report"),
         ),
-        (PASS, ran(code=1), Verdict("error", "test", "pytest ended with exit code 1, but reports 0 failed")),
-        (PASS, ran(code=2), Verdict("error", "test", "pytest ended with exit code 2, but reports 0 failed")),
+        (PASS, ran(code=1), Verdict("error", "test", "pytest ended with exit code 1, but its report has 0 failed")),
+        (PASS, ran(code=2), Verdict("error", "test", "pytest ended with exit code 2, but its report has 0 failed")),
         (
             PASS,
             ran(ASSERT, code=0),
-            Verdict("error", "test", "pytest ended with exit code 0, but reports 1 failed"),
+            Verdict("error", "test", "pytest ended with exit code 0, but its report has 1 failed"),
         ),
         (PASS, Observed("resolve", problem="lock stale"), Verdict("error", "resolve", "lock stale")),
         (PASS, Observed("install", problem="no\n  wheel"), Verdict("error", "install", "no wheel")),
@@ -110,7 +110,7 @@ def ran(*failures: Failure, code: int | None = None, passed: int = 1, **counts: 
             Verdict(
                 "xpass",
                 None,
-                "passed, but declared to fail in phase resolve with conflict: take the declaration out of matrix.toml",
+                "passed, but declared to fail in phase resolve with conflict: remove the declaration from matrix.toml",
             ),
         ),
         (
@@ -120,7 +120,7 @@ def ran(*failures: Failure, code: int | None = None, passed: int = 1, **counts: 
                 "xpass",
                 None,
                 "passed, but declared to fail in phase import with ImportError:"
-                " take the declaration out of matrix.toml",
+                " remove the declaration from matrix.toml",
             ),
         ),
         (

@@ -164,7 +164,7 @@ def test_draft_is_valid_and_marked(load):
 def test_a_draft_is_the_last_block_and_the_comments_behind_stay_behind():
     text = MatrixText(SHIPPED)
     add_draft(text, Version("2.0.0"), "period", SEEN)
-    behind = SHIPPED.index("# More to lock with")
+    behind = SHIPPED.index("# Extra requirements for lane period")
     assert str(text) == SHIPPED[:behind] + DRAFTED + SHIPPED[behind:]
     add_draft(text, Version("2.0.0"), "today", SEEN)
     assert str(text) == SHIPPED[:behind] + DRAFTED + DRAFTED.replace("period", "today") + SHIPPED[behind:]

@@ -55,7 +55,7 @@ def test_missing_tests_leave_no_result(job, tmp_path):
     files = result_files(tmp_path, "0.23.0")
     files.json.parent.mkdir(parents=True)
     files.json.write_text("of an earlier run")
-    with pytest.raises(RunError, match=r"0\.23\.0: nothing is not in .*; mend `tests` or `sources`"):
+    with pytest.raises(RunError, match=r"0\.23\.0: nothing is not in .*; correct `tests` or `sources`"):
         run_cell(dataclasses.replace(job, tests=("nothing",)))
     assert not files.json.exists()
 

@@ -142,7 +142,7 @@ def test_listed_row_has_no_cell(tmp_path):
     matrix = load(tmp_path, TOP + TODAY + ROW.replace("train", "none") + LINE.replace("0.23.0", "1.0.0") + LISTED)
     assert [cell.id for cell in all_cells(matrix)] == ["1.0.0", "1.0.0-today"]
     assert [release.version for release in matrix.listed] == ["0.23.0"]
-    with pytest.raises(MatrixError, match=r"0\.23\.0 is only listed, nothing is run of it: older"):
+    with pytest.raises(MatrixError, match=r"0\.23\.0 is only listed and is not run: older"):
         find_cell(matrix, "0.23.0")
 
 
@@ -162,13 +162,13 @@ def on_line(more: str, row: str = ROW) -> str:
             TOP.replace('about = "as they stood"', 'about = "a"\nfoo = 1') + ROW,
             "lane period: unknown key `foo`",
         ),
-        (TOP + "cutoff = 2026-01-01\n" + ROW, "lane period: `cutoff` belongs to the releases"),
+        (TOP + "cutoff = 2026-01-01\n" + ROW, "lane period: each release has its own `cutoff` in this lane; remove"),
         (TOP + TODAY.replace("cutoff = 2026-11-20\n", "") + ROW, "lane today: `cutoff` is missing"),
         (
             TOP.replace("[lanes.period]", "[lanes.other]\ncutoff = 2026-01-01") + ROW,
             "no period; add [lanes.period]",
         ),
-        (TOP.replace("schema = 2", "schema = 3") + ROW, "`schema` is 3; this rldk-trl reads 2, upgrade it"),
+        (TOP.replace("schema = 2", "schema = 3") + ROW, "`schema` is 3, but this rldk-trl reads 2; upgrade it"),
         (TOP.replace("schema = 2", "schema = 1") + ROW, "`schema` is 1, with a [[release]] block per release; write"),
         (TOP.replace("schema = 2", "") + ROW, "`schema` is missing"),
         (TOP.replace('"3.11"', '"3"') + ROW, "`python` is '3'"),
@@ -180,9 +180,9 @@ def on_line(more: str, row: str = ROW) -> str:
         (TOP, "`releases` is missing"),
         (TOP + "[[releases]]\nversion = 1\n", "`releases` is [{'version': 1}]; write a table"),
         (TOP + ROW + "[expect]\nversion = 1\n", "`expect` is {'version': 1}; write a list"),
-        (TOP + "[releases]\n" + '"0.23.0" = 1', "release 0.23.0: is 1; write a table"),
-        (TOP.replace("[fixed]", "expect = [1]\n[fixed]") + ROW, "expect number 1: is 1; write a table"),
-        (TOP.replace("[fixed]", "require = [1]\n[fixed]") + ROW, "require number 1: is 1; write a table"),
+        (TOP + "[releases]\n" + '"0.23.0" = 1', "release 0.23.0: 1 is not a table; write a table"),
+        (TOP.replace("[fixed]", "expect = [1]\n[fixed]") + ROW, "expect number 1: 1 is not a table; write a table"),
+        (TOP.replace("[fixed]", "require = [1]\n[fixed]") + ROW, "require number 1: 1 is not a table; write a table"),
         (TOP + "[releases]\n" + '"" = {}', "a key of `releases` is ''; write a PEP 440"),
         (TOP + ROW.replace('"0.23.0"', '"0.x"'), "a key of `releases` is '0.x'; write a PEP 440"),
         (TOP + ROW.replace('"0.23.0"', "0.23"), 'release 0: `date` is missing; write "0.23.0" = {'),
@@ -208,21 +208,21 @@ def on_line(more: str, row: str = ROW) -> str:
         (TOP + ROW + XFAIL.replace("==0.23.0", "0.23"), "expect number 1: `releases` is '0.23'; write a PEP 440"),
         (TOP + ROW + XFAIL.replace('releases = "==0.23.0"', ""), "expect number 1: `releases` is missing"),
         (TOP + ROW + XFAIL.replace("==0.23.0", "<0.23"), "expect number 1 (<0.23): `releases` matches no release"),
-        (TOP + ROW + XFAIL + XFAIL, "expect number 2 (==0.23.0): 0.23.0 has a block for lane period already"),
+        (TOP + ROW + XFAIL + XFAIL, "expect number 2 (==0.23.0): 0.23.0 already has a block for lane period"),
         (
             TOP + TODAY + ROW + (XFAIL + 'lane = "today"\n' + XFAIL).replace("==0.23.0", ">=0.23"),
-            "expect number 2 (>=0.23): 0.23.0 has a block for lane today already",
+            "expect number 2 (>=0.23): 0.23.0 already has a block for lane today",
         ),
         (TOP + ROW.replace("train", "none"), '`api` is "none" but a pass is expected; add an [[expect]] block'),
         (TOP + ROW + NO_PPO, "`status` is \"no-ppo\" but `api` is 'train'"),
         (TOP + ROW + EXPECT + 'status = "fine"', "`status` is 'fine'"),
         (TOP + ROW + EXPECT + 'reason = "r"', "`status` is missing; write one of 'pass', 'no-ppo', 'xfail', 'listed'"),
-        (TOP + ROW + EXPECT + 'status = "pass"\nreason = "r"', "`reason` and `link` explain what is not a pass"),
+        (TOP + ROW + EXPECT + 'status = "pass"\nreason = "r"', "`reason` and `link` explain why it is not a pass"),
         (TOP + on_line('reason = "r"'), "release 0.23.0: unknown key `reason`"),
         (TOP + NO_PPO_ROW.replace('reason = "deleted"', ""), "`reason` is missing"),
         (TOP + NO_PPO_ROW.replace("deleted", " "), "`reason` is empty"),
-        (TOP + NO_PPO_ROW + 'phase = "test"', '`cause` and `instead` belong to status = "xfail"; take them out'),
-        (TOP + NO_PPO_ROW + 'instead = "x"', '`cause` and `instead` belong to status = "xfail"; take them out'),
+        (TOP + NO_PPO_ROW + 'phase = "test"', '`cause` and `instead` belong to status = "xfail"; remove them'),
+        (TOP + NO_PPO_ROW + 'instead = "x"', '`cause` and `instead` belong to status = "xfail"; remove them'),
         (TOP + NO_PPO_ROW + 'link = "#7020"', "`link` is '#7020'; write an https:// address"),
         (TOP + ROW + XFAIL.replace('phase = "import"\n', ""), "`phase` is missing"),
         (TOP + ROW + XFAIL.replace('exception = "ImportError"\n', ""), "`exception` is missing"),
@@ -234,13 +234,13 @@ def on_line(more: str, row: str = ROW) -> str:
         (TOP + ROW + XFAIL.replace("ImportError", "no module x"), "write a class name"),
         (TOP + LISTED_ROW.replace('"none"', '"train"'), "`status` is \"listed\" but `api` is 'train'"),
         (TOP + LISTED_ROW.replace('reason = "older"\n', ""), "`reason` is missing"),
-        (TOP + on_line("cutoff = 2025-09-20", LISTED_ROW), "nothing is run of a listed release"),
-        (TOP + on_line("smoke = true", LISTED_ROW), "nothing is run of a listed release"),
-        (TOP + LISTED_ROW + REQUIRE, "nothing is run of a listed release"),
-        (TOP + TODAY + LISTED_ROW + XFAIL + 'lane = "today"', "nothing is run of a listed release"),
+        (TOP + on_line("cutoff = 2025-09-20", LISTED_ROW), "a listed release is not run"),
+        (TOP + on_line("smoke = true", LISTED_ROW), "a listed release is not run"),
+        (TOP + LISTED_ROW + REQUIRE, "a listed release is not run"),
+        (TOP + TODAY + LISTED_ROW + XFAIL + 'lane = "today"', "a listed release is not run"),
         (
             TOP + TODAY + NO_PPO_ROW + LISTED + 'lane = "today"\n',
-            '`status` is "listed", which is said of all lanes',
+            '`status` is "listed", which applies to all lanes',
         ),
         (TOP + ROW + XFAIL + 'lane = "today"', "expect number 1 (==0.23.0): `lane` is 'today'; write one of 'period'"),
         (TOP + TODAY + ROW + XFAIL + 'lane = "today"\nfoo = 1\n', "expect number 1 (==0.23.0): unknown key `foo`"),
@@ -274,5 +274,5 @@ def test_selection(tmp_path):
     assert [cell.id for cell in select_cells(cells, releases=">=0.24")] == ["1.0.0rc1"]
     with pytest.raises(MatrixError, match="not a PEP 440 specifier"):
         select_cells(cells, releases="0.23")
-    with pytest.raises(MatrixError, match="no cell is both"):
+    with pytest.raises(MatrixError, match="no cell matches"):
         select_cells(cells, releases=">=2", tags=["train"])

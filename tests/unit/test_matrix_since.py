@@ -78,11 +78,11 @@ def test_a_revision_in_an_older_form_touches_every_row(checkout):
 
 @pytest.mark.parametrize("revision", ["nothing-of-that-name", "--output=x"])
 def test_no_such_revision_is_one_line(checkout, revision):
-    with pytest.raises(RunError, match=f"^--since {revision}: git says: ") as caught:
+    with pytest.raises(RunError, match=f"^--since {revision}: git reports: ") as caught:
         changed_files(checkout, revision)
     assert "\n" not in str(caught.value)
 
 
 def test_outside_a_checkout_is_one_line(tmp_path):
-    with pytest.raises(RunError, match=r"git says: .*not a git repository"):
+    with pytest.raises(RunError, match=r"git reports: .*not a git repository"):
         changed_files(tmp_path, "HEAD")

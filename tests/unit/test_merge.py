@@ -104,7 +104,7 @@ def test_newer_without_a_time_or_with_equal_times_is_an_error(tmp_path):
     write_synthetic(tmp_path / "one", synthetic_result("0.23.0", finished=""))
     write_synthetic(tmp_path / "two", synthetic_result("0.23.0"))
     write_synthetic(tmp_path / "three", synthetic_result("0.23.0", reason="x"))
-    with pytest.raises(ResultError, match="not all say when they finished"):
+    with pytest.raises(ResultError, match="not all have a finishing time"):
         merge_results([tmp_path / "one", tmp_path / "two"], tmp_path / "into", newer=True)
     with pytest.raises(ResultError, match="at the same moment"):
         merge_results([tmp_path / "three", tmp_path / "two"], tmp_path / "into", newer=True)
@@ -116,7 +116,7 @@ def test_a_stopped_cell_is_named_and_keeps_its_log(tmp_path, capsys):
     assert cli.main(["merge", str(machine), "--into", str(tmp_path / "into")]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{tmp_path / 'into'}: results of {len(STATUSES) - 1} cells",
-        "0.23.0: stopped, has a log but no result; run it again",
+        "0.23.0: stopped, with a log but no result; run it again",
     ]
     assert content(tmp_path / "into/results") == content(machine / ".matrix/results")
 

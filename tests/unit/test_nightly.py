@@ -69,7 +69,7 @@ SKIPPED = '<testsuites><testcase classname="t" name="a"><skipped/></testcase></t
         (RED, 1, [Failure("t.a", "KeyError", "KeyError: 1")]),
         (None, 1, "no usable report"),
         (SKIPPED, 0, "no test passed"),
-        (GREEN, 1, "reports 0 failed"),
+        (GREEN, 1, "but its report has 0 failed"),
         (GREEN, 5, "pytest ran no test"),
         (GREEN, -9, "SIGKILL"),
     ],

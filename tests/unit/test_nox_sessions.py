@@ -71,7 +71,7 @@ def test_downstream(tmp_path, choice, cells):
 @pytest.mark.parametrize(
     ("choice", "environ", "said"),
     [
-        ('releases="==0.20.9"', {}, "rldk-trl: releases='==0.20.9', tags=[]: no cell is both"),
+        ('releases="==0.20.9"', {}, "rldk-trl: releases='==0.20.9', tags=[]: no cell matches"),
         ('releases="0.20"', {}, "not a PEP 440 specifier"),
         ("timeout_s=0", {}, "write a number of seconds above 0"),
         ("", {"RLDK_TRL_CELL_TIMEOUT": "soon"}, "RLDK_TRL_CELL_TIMEOUT=soon"),

@@ -97,7 +97,7 @@ def test_without_compare_nothing_is_said_of_changes(tmp_path, two_runs):
 def test_what_is_no_report_is_one_line(tmp_path, two_runs, content):
     other = tmp_path / "other.json"
     other.write_bytes(content.encode("latin-1"))
-    with pytest.raises(ResultError, match=r"^--compare .*other\.json: not a report .*; give a report\.json"):
+    with pytest.raises(ResultError, match=r"^--compare .*other\.json: not a report .*; pass a report\.json"):
         written(tmp_path, two_runs, other)
     assert not (tmp_path / ".matrix/report.json").exists()
 
@@ -111,7 +111,7 @@ def test_options_of_the_session(tmp_path):
     assert report_options([]).compare is None
     assert report_options(["--compare", str(tmp_path)]).compare == tmp_path
     for mistake in (["--compere", "x"], ["--compare"], ["x"]):
-        with pytest.raises(CommandError, match=r"^trl_report: .*; after -- goes --compare OTHER$"):
+        with pytest.raises(CommandError, match=r"^trl_report: .*; use only --compare OTHER$"):
             report_options(mistake)
 
 
@@ -126,7 +126,7 @@ trl_matrix(releases="==0.23.0", tags=["period"])
     [
         (["--compare", "other"], 0, "wrote .matrix/report.html"),
         (["--compare", "nowhere"], 1, "nowhere: no results there"),
-        (["--compere", "x"], 1, "trl_report: unrecognized arguments: --compere x; after -- goes --compare OTHER"),
+        (["--compere", "x"], 1, "trl_report: unrecognized arguments: --compere x; use only --compare OTHER"),
     ],
 )
 def test_the_session(tmp_path, arguments, code, said):

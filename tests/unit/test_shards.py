@@ -88,4 +88,4 @@ def test_all_cells_fit_below_the_limit(capsys):
 
 def test_no_cell(capsys):
     assert cli.main(["matrix", "--releases", "==0.0.5"]) == 2
-    assert "no cell is both" in capsys.readouterr().err
+    assert "no cell matches" in capsys.readouterr().err

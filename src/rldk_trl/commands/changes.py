@@ -11,9 +11,9 @@ from rldk_trl.errors import CommandError
 
 def add_command(commands: Any) -> None:
     """Add the command to those of ``python -m rldk_trl``."""
-    changes = commands.add_parser("changes", help="what changes for PPO code from one TRL release to another")
+    changes = commands.add_parser("changes", help="show what changes for PPO code from one TRL release to another")
     changes.add_argument("old", help="the TRL version that the code was written for")
-    changes.add_argument("new", nargs="?", help="the one that it is to run on (default: the installed one)")
+    changes.add_argument("new", nargs="?", help="the TRL version to run it on (default: the installed one)")
     changes.add_argument("--json", action="store_true", help="print the list as JSON")
     changes.set_defaults(run=_changes)
 
@@ -29,4 +29,4 @@ def _changes(options: argparse.Namespace) -> None:
         print(json.dumps(found, indent=2))
     else:
         to = options.new or "the installed one"
-        print("\n".join(found) or f"nothing known to change for PPO code from TRL {options.old} to {to}")
+        print("\n".join(found) or f"no known change for PPO code from TRL {options.old} to {to}")

@@ -1,4 +1,4 @@
-"""``python -m rldk_trl check``: what PPO the installed TRL, or any release, offers."""
+"""``python -m rldk_trl check``: show the PPO of the installed TRL or of any release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 def add_command(commands: Any) -> None:
     """Add the command to those of ``python -m rldk_trl``."""
-    check = commands.add_parser("check", help="what PPO the installed TRL, or any release, offers")
+    check = commands.add_parser("check", help="show the PPO of the installed TRL or of any release")
     check.add_argument("version", nargs="?", help="a TRL version (default: the installed one)")
     check.add_argument("--json", action="store_true", help="print the answer as JSON")
     check.set_defaults(run=_check)
@@ -28,7 +28,7 @@ def _check_lines(answer: Mapping[str, Any]) -> list[str]:
     lines = [
         f"TRL:    {answer['version'] or 'not known'}{'' if answer['trl_available'] else ' (not installed)'}",
         f"PPO:    {ppo}",
-        f"tested: {'yes, a row of the matrix passed' if answer['tested'] else 'no'}",
+        f"tested: {'yes, it passed in the matrix' if answer['tested'] else 'no'}",
     ]
     lines += [f"warning: {text}" for text in answer["warnings"]]
     return lines + [f"recommendation: {text}" for text in answer["recommendations"]]

@@ -15,21 +15,21 @@ from rldk.integrations.trl.releases.installed import installed_version
 from rldk_trl.errors import CommandError
 
 NOT_KNOWN = 1
-_ASK = "give an error's text, or pipe a traceback: pytest 2>&1 | python -m rldk_trl explain"
+_ASK = "pass an error's text, or pipe a traceback: pytest 2>&1 | python -m rldk_trl explain"
 
 
 def add_command(commands: Any) -> None:
     """Add the command to those of ``python -m rldk_trl``."""
-    explain = commands.add_parser("explain", help="what a PPO failure means on the installed TRL, and what to do")
-    explain.add_argument("text", nargs="*", help="the error's text; none or -: a traceback from standard input")
-    explain.add_argument("--trl", metavar="VERSION", help="another TRL release than the installed one")
+    explain = commands.add_parser("explain", help="explain a PPO failure on the installed TRL and show what to do")
+    explain.add_argument("text", nargs="*", help="the error's text; none or -: read a traceback from standard input")
+    explain.add_argument("--trl", metavar="VERSION", help="a TRL release to use instead of the installed one")
     explain.add_argument("--json", action="store_true", help="print the entries as JSON")
-    explain.add_argument("--list", action="store_true", help="print the whole catalogue (of a release, with --trl)")
+    explain.add_argument("--list", action="store_true", help="print the whole catalogue; with --trl, of one release")
     explain.set_defaults(run=_explain)
 
 
 def where(entry: Failure) -> str:
-    """Where an entry happens: ``TRL >=0.9.2,<0.13 with transformers>=4.46, without peft``."""
+    """Return where an entry happens: ``TRL >=0.9.2,<0.13 with transformers>=4.46, without peft``."""
     more = [f"with {' and '.join(entry.requires)}"] if entry.requires else []
     more += [f"without {' and '.join(entry.absent)}"] if entry.absent else []
     return " ".join([f"TRL {entry.releases}", ", ".join(more)]).strip()
@@ -39,7 +39,7 @@ def _explain(options: argparse.Namespace) -> int | None:
     version = _version(options.trl)
     if options.list:
         if options.text:
-            raise CommandError("explain: --list takes no text; leave one of them out")
+            raise CommandError("explain: --list does not take a text; leave one of them out")
         found = [entry for entry in failures() if options.trl is None or entry.happens_on(version)]
     else:
         found = explain_failure(_text(options.text), version)
@@ -51,7 +51,7 @@ def _explain(options: argparse.Namespace) -> int | None:
         print("\n\n".join("\n".join(_block(entry, version)) for entry in found))
     else:
         print(
-            "rldk_trl: explain: nothing known of it; see `explain --list`, and report it with the whole traceback",
+            "rldk_trl: explain: not in the catalogue; see `explain --list`, and report it with the whole traceback",
             file=sys.stderr,
         )
     return None if found or options.list else NOT_KNOWN
@@ -61,7 +61,7 @@ def _version(text: str | None) -> Version | None:
     try:
         return None if text is None else Version(text)
     except InvalidVersion:
-        raise CommandError(f"explain: --trl {text}: not a PEP 440 version; write such as 0.23.0") from None
+        raise CommandError(f"explain: --trl {text}: not a PEP 440 version; write e.g. 0.23.0") from None
 
 
 def _text(words: list[str]) -> str:
@@ -70,7 +70,7 @@ def _text(words: list[str]) -> str:
     elif not words and sys.stdin.isatty():
         raise CommandError(f"explain: no text; {_ASK}")
     else:
-        # Of another encoding, or cut in the middle of a character, the error's own words can still be read.
+        # The error can still be read if the text has another encoding or is cut in the middle of a character.
         text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
     if not text.strip():
         raise CommandError(f"explain: the text is empty; {_ASK}")
@@ -79,23 +79,23 @@ def _text(words: list[str]) -> str:
 
 def _block(entry: Failure, version: Version | None) -> Iterable[str]:
     yield entry.id
-    yield f"  what:     {entry.cause}"
+    yield f"  cause:    {entry.cause}"
     yield f"  where:    {where(entry)}; {_here(entry, version)}"
     yield f"  do:       {entry.advice}"
     if entry.fixed_by is not None:
-        yield f"  fixed:    by rldk.integrations.trl.{entry.fixed_by}"
+        yield f"  fixed by: rldk.integrations.trl.{entry.fixed_by}"
     if entry.found:
-        yield "  found:    by validate_ppo_setup, create_ppo_config or check_trl_compatibility, before TRL does"
+        yield "  detected: before training, by validate_ppo_setup, create_ppo_config or check_trl_compatibility"
     yield f"  see:      {entry.link}"
 
 
 def _here(entry: Failure, version: Version | None) -> str:
     if version is not None:
-        return f"{'also' if entry.happens_on(version) else 'NOT known to happen'} on {version}"
+        return f"{'happens' if entry.happens_on(version) else 'NOT known to happen'} on {version}"
     installed = installed_version("trl")
     if installed is None:
         return "TRL is not installed here"
-    return f"{'also' if entry.happens_on() else 'NOT known to happen'} on TRL {installed} as installed here"
+    return f"{'happens' if entry.happens_on() else 'NOT known to happen'} on the installed TRL {installed}"
 
 
 def _fields(entry: Failure, version: Version | None) -> dict[str, Any]:

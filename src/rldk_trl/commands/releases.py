@@ -1,4 +1,4 @@
-"""``python -m rldk_trl releases`` and ``constraints``: what ``matrix.toml`` and the locks say."""
+"""``python -m rldk_trl releases`` and ``constraints``: show the releases of the matrix and their locks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rldk_trl.matrix.schema import PERIOD
 
 def add_commands(commands: Any) -> None:
     """Add the commands to those of ``python -m rldk_trl``."""
-    releases = commands.add_parser("releases", help="the releases of the matrix")
+    releases = commands.add_parser("releases", help="list the releases of the matrix")
     releases.set_defaults(run=_releases)
 
     constraints = commands.add_parser("constraints", help="print a release's pins, for `pip install -c`")
     constraints.add_argument("version", help="a TRL version of the matrix")
-    constraints.add_argument("--lane", default=PERIOD, help="which dependencies (default: %(default)s)")
+    constraints.add_argument("--lane", default=PERIOD, help="the lane of dependencies (default: %(default)s)")
     constraints.set_defaults(run=_constraints)
 
 

@@ -17,20 +17,20 @@ from rldk_trl.report.write import FOLDER, write_reports
 
 def add_commands(commands: Any) -> None:
     """Add the commands to those of ``python -m rldk_trl``."""
-    matrix = commands.add_parser("matrix", help="the cells, dealt out to several machines")
-    matrix.add_argument("--shards", type=int, metavar="N", default=1, help=f"how many machines, up to {MOST_JOBS}")
-    matrix.add_argument("--releases", metavar="SPECIFIER", help='only these, e.g. ">=0.12,<1.13"')
+    matrix = commands.add_parser("matrix", help="split the cells among several machines")
+    matrix.add_argument("--shards", type=int, metavar="N", default=1, help=f"number of machines, up to {MOST_JOBS}")
+    matrix.add_argument("--releases", metavar="SPECIFIER", help='only these releases, e.g. ">=0.12,<1.13"')
     matrix.add_argument("--tag", action="append", default=[], help="only cells with this tag, e.g. smoke, period")
-    matrix.add_argument("--json", action="store_true", help="as `strategy.matrix` of a GitHub Actions job")
+    matrix.add_argument("--json", action="store_true", help="print a `strategy.matrix` for GitHub Actions")
     matrix.set_defaults(run=_matrix)
 
-    merge = commands.add_parser("merge", help="bring the results of several machines together")
+    merge = commands.add_parser("merge", help="merge the results of several machines")
     merge.add_argument("places", nargs="+", type=Path, metavar="DIR", help="a folder .matrix or .matrix/results")
-    merge.add_argument("--into", type=Path, default=FOLDER, metavar="DIR", help="where to (default: %(default)s)")
-    merge.add_argument("--newer", action="store_true", help="of two results for one cell, take the later")
+    merge.add_argument("--into", type=Path, default=FOLDER, metavar="DIR", help="the target (default: %(default)s)")
+    merge.add_argument("--newer", action="store_true", help="if a cell has two results, use the later one")
     merge.set_defaults(run=_merge)
 
-    report = commands.add_parser("report", help="write .matrix/report.{json,md,html} from the results here")
+    report = commands.add_parser("report", help="write .matrix/report.{json,md,html} from the results in this folder")
     add_report_options(report)
     report.set_defaults(run=_report)
 
@@ -49,7 +49,7 @@ def _merge(options: argparse.Namespace) -> None:
     merged = merge_results(options.places, options.into, newer=options.newer)
     print(f"{options.into}: results of {len(merged.cells)} cells")
     for cell in merged.stopped:
-        print(f"{cell}: stopped, has a log but no result; run it again")
+        print(f"{cell}: stopped, with a log but no result; run it again")
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The blocks of ``matrix.toml``: what is said once of every release that a specifier matches."""
+"""The blocks of ``matrix.toml``. A block applies to every release that its specifier matches."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ RESERVED = ("trl", "torch")
 
 @dataclass(frozen=True)
 class Block:
-    """What every block has: the releases that it speaks of, and for errors where it is."""
+    """What every block has: the releases that it applies to, and its place in the file for errors."""
 
     where: str
     releases: SpecifierSet
 
     def matches(self, version: str) -> bool:
-        """Whether it speaks of a release; a pre-release is a release as any other."""
+        """Whether the block applies to a release. A pre-release counts like any other release."""
         return self.releases.contains(version, prereleases=True)
 
 
 @dataclass(frozen=True)
 class ExpectBlock(Block):
-    """An ``[[expect]]`` block; ``lane`` None: of every lane."""
+    """An ``[[expect]]`` block. ``lane`` is None if the block applies to every lane."""
 
     lane: str | None
     expectation: Expectation
 
     @property
     def rank(self) -> int:
-        """The higher goes before the lower: 0 for a range, 1 for one release (``==0.9.6``), 2 in one lane."""
+        """The higher rank wins: 0 for a range, 1 for one release (``==0.9.6``), 2 for one release in one lane."""
         operators = [one.operator for one in self.releases if not one.version.endswith(".*")]
         return 0 if operators != ["=="] else 1 if self.lane is None else 2
 
@@ -58,7 +58,7 @@ def read_expect(body: object, where: str, lanes: Collection[str]) -> ExpectBlock
     expectation = _expectation(table)
     table.finish()
     if expectation.status == "listed" and lane is not None:
-        raise table.error('`status` is "listed", which is said of all lanes; take `lane` out or write "xfail"')
+        raise table.error('`status` is "listed", which applies to all lanes; remove `lane` or write "xfail"')
     return ExpectBlock(table.where, releases, lane, expectation)
 
 
@@ -70,29 +70,29 @@ def read_require(body: object, where: str) -> RequireBlock:
     requires = table.requirements("requires", RESERVED)
     table.finish()
     if not requires:
-        raise table.error('`requires` is missing or empty; write such as ["numpy<2"]')
+        raise table.error('`requires` is missing or empty; write e.g. ["numpy<2"]')
     return RequireBlock(table.where, releases, requires)
 
 
 def declared(blocks: Sequence[ExpectBlock], version: str, lane: str) -> Expectation:
-    """What the blocks say a release does in a lane; it passes where none speaks of it.
+    """Return what the blocks declare for a release in a lane: a pass if no block applies.
 
-    A block for one release goes before a block for a range, so that an exception leaves the range as it is.
+    A block for one release wins over a block for a range, so that an exception leaves the range as it is.
 
     Raises:
-        MatrixError: two blocks of the same rank say it.
+        MatrixError: two blocks of the same rank apply.
     """
     found = [block for block in blocks if block.lane in (lane, None) and block.matches(version)]
     if not found:
         return Expectation()
     first, *more = (block for block in found if block.rank == max(other.rank for other in found))
     if more:
-        raise MatrixError(f"{more[0].where}: {version} has a block for lane {lane} already; narrow one of the two")
+        raise MatrixError(f"{more[0].where}: {version} already has a block for lane {lane}; narrow one of the two")
     return first.expectation
 
 
 def mismatch(expectation: Expectation, api: Api) -> str | None:
-    """What is contradictory about expecting this of a release with this API; None where nothing is."""
+    """Return how an expectation contradicts a release's API, or None if it does not."""
     status = expectation.status
     if status == "pass" and api == "none":
         return '`api` is "none" but a pass is expected; add an [[expect]] block with status = "no-ppo" and a reason'
@@ -112,15 +112,15 @@ def _expectation(table: Table) -> Expectation:
     if link is not None and not link.startswith("https://"):
         raise table.error(f"`link` is {link!r}; write an https:// address")
     if status == "pass" and (reason or link):
-        raise table.error("`reason` and `link` explain what is not a pass; write another `status` or take them out")
+        raise table.error("`reason` and `link` explain why it is not a pass; write another `status` or remove them")
     if status != "pass" and reason is None:
-        raise table.error("`reason` is missing; say in a user's words why this is not a pass")
+        raise table.error("`reason` is missing; explain to a user why this is not a pass")
     if status != "xfail" and (phase or exception or cause or instead):
-        raise table.error('`phase`, `exception`, `cause` and `instead` belong to status = "xfail"; take them out')
+        raise table.error('`phase`, `exception`, `cause` and `instead` belong to status = "xfail"; remove them')
     if status == "xfail":
         for key, value in (("phase", phase), ("exception", exception), ("cause", cause), ("instead", instead)):
             if value is None:
-                raise table.error(f"`{key}` is missing; an expected failure says phase, exception, cause and instead")
+                raise table.error(f"`{key}` is missing; an xfail needs `phase`, `exception`, `cause` and `instead`")
         if phase in LATE_PHASES and not str(exception).isidentifier():
             raise table.error(f'`exception` is {exception!r}; write a class name such as "ImportError"')
     return Expectation(status, reason, phase, exception, cause, link, instead)

@@ -1,4 +1,4 @@
-"""The cells of the matrix: one release in one lane each."""
+"""The cells of the matrix. A cell is one release in one lane."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rldk_trl.matrix.schema import PERIOD, Expectation, Lane, Matrix, Release
 
 @dataclass(frozen=True)
 class Cell:
-    """One release in one lane, with all that its lock depends on."""
+    """One release in one lane, with everything that its lock depends on."""
 
     matrix: Matrix
     release: Release
@@ -23,14 +23,14 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """``0.23.0`` in the lane period, else ``0.23.0-today``."""
+        """``0.23.0`` in the lane period, ``0.23.0-today`` in the lane today."""
         return self.release.version if self.lane.name == PERIOD else f"{self.release.version}-{self.lane.name}"
 
     @property
     def cutoff(self) -> date:
-        """Only what was uploaded until the end of this day (UTC) is resolved.
+        """The resolution uses only files that were uploaded by the end of this day (UTC).
 
-        The lane's own date, but for a release that came after it.
+        It is the lane's own date, or the release's own cut-off if that is later.
         """
         return max(self.lane.cutoff or self.release.cutoff, self.release.cutoff)
 
@@ -52,18 +52,18 @@ class Cell:
             f"trl=={self.release.version}",
             f"torch=={self.matrix.torch}",
             *self.matrix.requires,
-            # In any other lane what a plain install gives is the question.
+            # Any other lane measures a plain install.
             *(self.release.requires if self.lane.name == PERIOD else ()),
         )
 
 
 def all_cells(matrix: Matrix) -> list[Cell]:
-    """Every cell, by release and then by lane; a release that is only listed has none."""
+    """Return every cell, by release and then by lane. A release that is only listed has no cells."""
     return [Cell(matrix, release, lane) for release in matrix.releases if not release.listed for lane in matrix.lanes]
 
 
 def select_cells(cells: Iterable[Cell], *, releases: str | None = None, tags: Collection[str] = ()) -> list[Cell]:
-    """The cells whose release satisfies a PEP 440 specifier and that carry every one of the tags.
+    """Return the cells with all of the tags, of releases that satisfy a PEP 440 specifier.
 
     Raises:
         MatrixError: the specifier does not parse, or no cell is left.
@@ -71,7 +71,7 @@ def select_cells(cells: Iterable[Cell], *, releases: str | None = None, tags: Co
     try:
         wanted = SpecifierSet(releases or "")
     except InvalidSpecifier:
-        raise MatrixError(f'releases={releases!r}: not a PEP 440 specifier; write such as ">=0.12,<1.13"') from None
+        raise MatrixError(f'releases={releases!r}: not a PEP 440 specifier; write e.g. ">=0.12,<1.13"') from None
     chosen = [
         cell
         for cell in cells
@@ -79,23 +79,23 @@ def select_cells(cells: Iterable[Cell], *, releases: str | None = None, tags: Co
     ]
     if not chosen:
         raise MatrixError(
-            f"releases={releases!r}, tags={list(tags)}: no cell is both; see `python -m rldk_trl releases`"
+            f"releases={releases!r}, tags={list(tags)}: no cell matches; see `python -m rldk_trl releases`"
         )
     return chosen
 
 
 def find_cell(matrix: Matrix, cell_id: str) -> Cell:
-    """The cell with this id.
+    """Return the cell with this id.
 
     Raises:
-        MatrixError: there is none; the message names the nearest releases that are there.
+        MatrixError: there is no such cell; the message names the nearest ones.
     """
     cells = {cell.id: cell for cell in all_cells(matrix)}
     if cell_id in cells:
         return cells[cell_id]
     listed = {release.version: release.expectation.reason for release in matrix.listed}
     if cell_id in listed:
-        raise MatrixError(f"{matrix.path.name}: {cell_id} is only listed, nothing is run of it: {listed[cell_id]}")
+        raise MatrixError(f"{matrix.path.name}: {cell_id} is only listed and is not run: {listed[cell_id]}")
     raise MatrixError(
         f"{matrix.path.name}: no cell {cell_id!r}; nearest: {', '.join(nearest_cells(matrix, cell_id))}"
         " (all: `python -m rldk_trl releases`)"
@@ -103,7 +103,7 @@ def find_cell(matrix: Matrix, cell_id: str) -> Cell:
 
 
 def nearest_cells(matrix: Matrix, cell_id: str) -> list[str]:
-    """Ids of the releases just below and just above a version, or of the newest if it is not a version."""
+    """Return the ids of the releases just below and above a version, or of the newest if it is not a version."""
     text = cell_id.partition("-")[0]
     ordered = [release for release in matrix.releases if not release.listed]
     try:

@@ -1,4 +1,4 @@
-"""Reads ``matrix.toml`` and refuses, in one line, whatever it does not know."""
+"""Read ``matrix.toml``. Anything unknown in it is an error of one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def find_matrix() -> Path:
-    """Where ``matrix.toml`` is: in the installed package, or at the top of the source checkout."""
+    """Return the path of ``matrix.toml``, in the installed package or at the top of the source checkout."""
     for place in (_PACKAGE / "matrix.toml", checkout_root() / "matrix.toml"):
         if place.is_file():
             return place
@@ -26,7 +26,7 @@ def find_matrix() -> Path:
 
 
 def checkout_root() -> Path:
-    """The top of the source checkout, if this package runs from one; else it has no ``matrix.toml``."""
+    """Return the top of the source checkout. Without a checkout, the folder has no ``matrix.toml``."""
     return _PACKAGE.parents[1]
 
 
@@ -34,7 +34,7 @@ def load_matrix(path: Path | None = None) -> Matrix:
     """Read and check a matrix file (default: this package's own).
 
     Raises:
-        MatrixError: the file is missing, is not TOML, or says something unknown or contradictory.
+        MatrixError: the file is missing, is not TOML, or contains something unknown or contradictory.
     """
     path = find_matrix() if path is None else path
     try:
@@ -42,12 +42,12 @@ def load_matrix(path: Path | None = None) -> Matrix:
     except OSError as error:
         raise MatrixError(f"{path.name}: cannot be read ({error.strerror}); check {path}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MatrixError(f"{path.name}: not valid TOML ({error}); correct that place") from None
+        raise MatrixError(f"{path.name}: not valid TOML ({error}); correct the file there") from None
     top = Table(content, path.name)
     _check_schema(top)
     python = top.required("python", str)
     if not re.fullmatch(r"3\.\d+", python):
-        raise top.error(f'`python` is {python!r}; write such as "3.11"')
+        raise top.error(f'`python` is {python!r}; write e.g. "3.11"')
     torch = top.version("torch")
     requires = top.requirements("requires", RESERVED)
     period_days = top.required("period_days", int)
@@ -73,7 +73,7 @@ def load_matrix(path: Path | None = None) -> Matrix:
         releases.append(_release(version, table, period_days, tuple(dict.fromkeys(more)), expectations))
     for block in [*expects, *requiring]:
         if not any(block.matches(version) for version in lines):
-            raise MatrixError(f"{block.where}: `releases` matches no release; correct it or take the block out")
+            raise MatrixError(f"{block.where}: `releases` matches no release; correct it or remove the block")
     return Matrix(
         path=path,
         python=python,
@@ -93,7 +93,7 @@ def _check_schema(top: Table) -> None:
             f" as docs/matrix.md shows, and schema = {SCHEMA}"
         )
     if schema > SCHEMA:
-        raise top.error(f"`schema` is {schema}; this rldk-trl reads {SCHEMA}, upgrade it or correct the number")
+        raise top.error(f"`schema` is {schema}, but this rldk-trl reads {SCHEMA}; upgrade it or correct the number")
 
 
 def _lane(name: str, body: object, where: str) -> Lane:
@@ -101,14 +101,14 @@ def _lane(name: str, body: object, where: str) -> Lane:
     lane = Lane(name=name, about=table.required("about", str), cutoff=table.optional("cutoff", date))
     table.finish()
     if name == PERIOD and lane.cutoff is not None:
-        raise table.error("`cutoff` belongs to the releases in this lane; take it out")
+        raise table.error("each release has its own `cutoff` in this lane; remove this one")
     if name != PERIOD and lane.cutoff is None:
-        raise table.error("`cutoff` is missing; add the date at which this lane is resolved")
+        raise table.error("`cutoff` is missing; add the date as of which this lane is resolved")
     return lane
 
 
 def _blocks(top: Table, key: str) -> list[tuple[object, str]]:
-    """The blocks under a key, each with the words that say where it is."""
+    """Return the blocks under a key, each with the words that name its place."""
     bodies = top.optional(key, list) or []
     return [(body, f"{top.where}: {key} number {number}") for number, body in enumerate(bodies, start=1)]
 
@@ -124,14 +124,14 @@ def _release(
     cutoff = table.optional("cutoff", date)
     table.finish()
     if cutoff is not None and cutoff < uploaded:
-        raise table.error(f"`cutoff` {cutoff} is before `date` {uploaded}; write a later day or take it out")
+        raise table.error(f"`cutoff` {cutoff} is before `date` {uploaded}; write a later day or remove it")
     for lane, expectation in expectations.items():
         if problem := mismatch(expectation, api):
             raise MatrixError(f"{table.where}, lane {lane}: {problem}")
     listed = {expectation.status == "listed" for expectation in expectations.values()}
     if True in listed:
         if cutoff or smoke or requires or False in listed:
-            raise table.error("nothing is run of a listed release; take its `cutoff`, `smoke` and other blocks out")
+            raise table.error("a listed release is not run; remove its `cutoff`, `smoke` and other blocks")
         cutoff = uploaded
     return Release(
         version, uploaded, cutoff or uploaded + timedelta(days=period_days), api, smoke, requires, expectations

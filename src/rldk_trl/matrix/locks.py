@@ -1,4 +1,4 @@
-"""Locks: one file of ``name==version`` lines for each cell. This module reads them."""
+"""Read locks: one file of ``name==version`` lines per cell."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _DIGEST_LINE = re.compile(r"^# inputs-sha256: ([0-9a-f]{64})$", re.MULTILINE)
 
 
 def lock_path(cell: Cell, folder: Path = CONSTRAINTS) -> Path:
-    """Where a cell's lock lies."""
+    """Return the path of a cell's lock."""
     return folder / f"{cell.id}.txt"
 
 
 def inputs_digest(cell: Cell) -> str:
-    """SHA-256 of all that a lock was resolved from: it tells a stale lock without asking the index."""
+    """Return the SHA-256 of everything that a lock is resolved from, to detect a stale lock without the index."""
     matrix = cell.matrix
     inputs = {
         "trl": cell.release.version,
@@ -34,10 +34,10 @@ def inputs_digest(cell: Cell) -> str:
 
 
 def read_lock(cell: Cell, folder: Path = CONSTRAINTS) -> str:
-    """The text of a cell's lock.
+    """Return the text of a cell's lock.
 
     Raises:
-        MatrixError: there is none, or it was resolved from other inputs than ``matrix.toml`` now gives.
+        MatrixError: the lock is missing, or was resolved from other inputs than ``matrix.toml`` has now.
     """
     path = lock_path(cell, folder)
     todo = f"run `python -m rldk_maintenance lock {cell.id}`"
@@ -52,7 +52,7 @@ def read_lock(cell: Cell, folder: Path = CONSTRAINTS) -> str:
 
 
 def read_pins(text: str) -> dict[str, str]:
-    """Name to version, from the text of a lock."""
+    """Return name to version, from the text of a lock."""
     lines = (line.strip() for line in text.splitlines())
     pins = (line.partition("==") for line in lines if line and not line.startswith("#"))
     return {name: version for name, _, version in pins}

@@ -1,4 +1,4 @@
-"""What ``matrix.toml`` says, as plain frozen data."""
+"""The content of ``matrix.toml`` as plain frozen data."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Phase = Literal["resolve", "install", "import", "test"]
 Cause = Literal["trl", "dependency", "ours"]
 
 PERIOD = "period"
-# In these phases Python runs, so that a failure has an exception's class.
+# Python runs in these phases, so a failure has an exception class.
 LATE_PHASES = ("import", "test")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a cell is declared to do; everything but ``status`` is given only where that is not a pass.
+    """What a cell is declared to do. All fields but ``status`` are None for a pass.
 
-    ``phase`` and ``exception`` are for ``xfail``: a cell that fails in any other way than declared has
-    failed. ``exception`` is a class name, in the phases resolve and install some words of uv's message
-    (without them a network that is down would pass for the declared failure). ``instead``: what to do about it.
-    ``listed``: a release that nothing is run of.
+    ``phase`` and ``exception`` belong to ``xfail``: a cell that fails in any other way has status ``fail``.
+    ``exception`` is a class name. In the phases resolve and install it is some words of uv's message, so that a
+    network failure does not count as the declared one. ``instead``: what a user can do. A release with the status
+    ``listed`` is not run.
     """
 
     status: Expect = "pass"
@@ -49,7 +49,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Release:
-    """One TRL release. ``requires`` is for the lane period: what the release needs and fails to declare."""
+    """One TRL release. ``requires`` is for the lane period: what the release needs and does not declare."""
 
     version: str
     date: datetime.date
@@ -61,12 +61,12 @@ class Release:
 
     @property
     def listed(self) -> bool:
-        """Whether nothing is run of it."""
+        """Whether the release is only listed and not run."""
         return self.expectation.status == "listed"
 
     @property
     def parsed(self) -> Version:
-        """The version, to compare."""
+        """The version, for comparisons."""
         return Version(self.version)
 
     @property
@@ -81,7 +81,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Packages that are resolved as of ``date`` in every cell whose own cut-off is older."""
+    """Packages that are resolved as of ``date`` in every cell with an older cut-off."""
 
     date: datetime.date
     packages: tuple[str, ...]
@@ -89,7 +89,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The whole of ``matrix.toml``, releases in ascending order."""
+    """The whole of ``matrix.toml``, with the releases in ascending order."""
 
     path: Path
     python: str
@@ -101,5 +101,5 @@ class Matrix:
 
     @property
     def listed(self) -> list[Release]:
-        """The releases that nothing is run of."""
+        """The releases that are only listed."""
         return [release for release in self.releases if release.listed]

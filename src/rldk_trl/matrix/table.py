@@ -1,4 +1,4 @@
-"""One TOML table read strictly: every key is taken by name and kind, and what is left over is refused."""
+"""Read a TOML table strictly: every key is taken by name and type, and a key that is left over is an error."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Table:
 
     def __init__(self, content: object, where: str) -> None:
         if not isinstance(content, dict):
-            raise MatrixError(f"{where}: is {content!r}; write a table")
+            raise MatrixError(f"{where}: {content!r} is not a table; write a table")
         self._left: dict[str, Any] = dict(content)
         self._known: list[str] = []
         self.where = where
 
     def error(self, what: str) -> MatrixError:
-        """An error that says where."""
+        """Return an error that names the place."""
         return MatrixError(f"{self.where}: {what}")
 
     def has(self, key: str) -> bool:
@@ -36,7 +36,7 @@ class Table:
         return key in self._left
 
     def optional(self, key: str, kind: type[T]) -> T | None:
-        """Take a key's value, of exactly this kind; None where the key is not there."""
+        """Take the value of a key, of exactly this type; None if the key is missing."""
         self._known.append(key)
         if key not in self._left:
             return None
@@ -46,7 +46,7 @@ class Table:
             wanted = _TYPE_NAMES.get(kind, "a date such as 2025-09-10, without quotes")
             raise self.error(f"`{key}` is {value!r}; write {wanted}")
         if kind is str and not str(value).strip():
-            raise self.error(f"`{key}` is empty; fill it in or leave the key out")
+            raise self.error(f"`{key}` is empty; fill it in or remove the key")
         return value
 
     def required(self, key: str, kind: type[T]) -> T:
@@ -57,7 +57,7 @@ class Table:
         return value
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str | None:
-        """Take a string that must be one of the choices; None where the key is not there."""
+        """Take a string that must be one of the choices; None if the key is missing."""
         value = self.optional(key, str)
         if value is not None and value not in choices:
             raise self.error(f"`{key}` is {value!r}; write one of {', '.join(map(repr, choices))}")
@@ -71,7 +71,7 @@ class Table:
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
-        """Take a list of strings; empty where the key is not there."""
+        """Take a list of strings; empty if the key is missing."""
         values = self.optional(key, list) or []
         for value in values:
             if not isinstance(value, str) or not value.strip():
@@ -87,7 +87,7 @@ class Table:
             except InvalidRequirement:
                 raise self.error(f'`{key}` holds {value!r}; write a requirement such as "numpy<2"') from None
             if name in reserved:
-                raise self.error(f"`{key}` holds {value!r}; {name} is pinned elsewhere, take it out")
+                raise self.error(f"`{key}` holds {value!r}; {name} is pinned elsewhere, so remove it")
         return values
 
     def specifier(self, key: str) -> SpecifierSet:
@@ -103,7 +103,7 @@ class Table:
         return self.normal_version(f"`{key}`", self.required(key, str))
 
     def normal_version(self, what: str, text: str) -> str:
-        """A text that must be a PEP 440 version in its normal form; ``what`` names it in the error."""
+        """Return ``text``, which must be a PEP 440 version in normal form; ``what`` names it in the error."""
         try:
             normal = str(Version(text))
         except InvalidVersion:
@@ -113,7 +113,7 @@ class Table:
         return text
 
     def finish(self) -> None:
-        """Refuse the keys that nobody has taken."""
+        """Raise an error if a key was not taken."""
         for key in self._left:
             near = difflib.get_close_matches(key, self._known, n=1)
             todo = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(self._known)}"

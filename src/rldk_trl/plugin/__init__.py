@@ -1,4 +1,4 @@
 """The pytest plugin: hooks, marks, fixtures, options, skips, advice, and the tiny model.
 
-It uses the library and knows nothing of the matrix, the runner or nox.
+The plugin uses the library. It does not use the matrix, the runner or nox.
 """

@@ -1,6 +1,7 @@
-"""Advice under tests that died of a failure that the catalogue knows: found where the test runs, shown by pytest.
+"""Show advice for tests that failed with a failure in the catalogue.
 
-Only reports travel from a worker of pytest-xdist, so the entries' ids lie in the report.
+The failure is looked up where the test runs. A worker of pytest-xdist sends only reports, so the report carries the
+ids of the catalogue entries.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Report = pytest.TestReport | pytest.CollectReport
 
 
 def advise(report: Report, error: BaseException | None) -> None:
-    """Note in the report of a failed test or collection what is known of its error, near the traceback too."""
+    """Add what is known about the error to the report of a failed test or collection, also below the traceback."""
     if error is None or not report.failed:
         return
     entries = known_failures(error)
@@ -29,18 +30,18 @@ def advise(report: Report, error: BaseException | None) -> None:
 
 
 def add_notes(error: BaseException) -> None:
-    """Add the advice to an error that ends pytest before any report, so that it shows in what pytest prints."""
-    # A conftest's own error is the cause of pytest's, which prints only the former.
+    """Add the advice to an error that stops pytest before any report, so that pytest prints the advice too."""
+    # If a conftest fails, its error is the cause of pytest's own error, and pytest prints only the cause.
     shown = error if error.__cause__ is None else error.__cause__
     for advice in known_failures(error).values():
         shown.add_note(f"{TITLE}: {advice}")
 
 
 def known_failures(error: BaseException) -> dict[str, str]:
-    """Entries that happen on the installed release and that the error or what led to it shows: id to advice."""
+    """Return the entries that match the error or its causes and happen on the installed release: id to advice."""
     chain = list(_chain(error))
     text = "\n".join("".join(traceback.format_exception_only(one)) for one in chain)
-    # Messages such as "no attribute 'score'" are anybody's; they are TRL's where its code raised them.
+    # Any code can raise a message such as "no attribute 'score'". It counts only if it names TRL or passed through it.
     if not _TRL_WORDS.search(text) and not any(map(_passed_through_trl, chain)):
         return {}
     from rldk.integrations.trl.advice.failures import explain_failure
@@ -49,10 +50,13 @@ def known_failures(error: BaseException) -> dict[str, str]:
 
 
 def summary(stats: Mapping[str, Sequence[object]]) -> list[str]:
-    """The lines of the section at the end of a run: each entry with its advice and its tests; none without any.
+    """Return the lines of the section at the end of a run: each entry with its advice and its tests.
 
     Args:
         stats: pytest's reports by category.
+
+    Returns:
+        The lines; empty if no test failed with a known failure.
     """
     tests: dict[str, list[str]] = {}
     for report in (*stats.get("failed", ()), *stats.get("error", ())):
@@ -74,7 +78,7 @@ def summary(stats: Mapping[str, Sequence[object]]) -> list[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, those that caused it or that it came upon, and the members of groups; each once."""
+    """Yield the error, its causes and contexts, and the members of exception groups, each once."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop()

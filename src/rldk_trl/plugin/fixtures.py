@@ -1,4 +1,4 @@
-"""Fixtures; what they need of TRL, torch and transformers is imported when a test asks for them."""
+"""The plugin's fixtures. They import TRL, torch and transformers only when a test uses them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakePPOSetup: TypeAlias = "Callable[..., PPOSetup]"
 
 @pytest.fixture(scope="session")
 def trl_release(pytestconfig: pytest.Config) -> TRLRelease:
-    """The installed TRL release and the PPO it offers; skips where TRL is not installed."""
+    """The installed TRL release and its PPO. Skips if TRL is not installed."""
     found = pytestconfig.stash[SETTINGS].installed
     if found.release is None:
         raise Skipped("needs TRL; TRL is not installed")
@@ -32,7 +32,7 @@ def trl_release(pytestconfig: pytest.Config) -> TRLRelease:
 
 @pytest.fixture(scope="session")
 def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny GPT-2 and its tokenizer, built from a fixed seed; skips without transformers."""
+    """The folder of a tiny GPT-2 and its tokenizer, built from a fixed seed. Skips without transformers."""
     from rldk_trl.plugin.tiny import build_tiny_gpt2
 
     try:
@@ -48,8 +48,8 @@ def make_ppo_setup(
     """A function that makes a `PPOSetup`: ``(*, model_name=None, reward=None, seed=0, **config_options)``.
 
     ``model_name``: a Hub id or a folder; default ``--trl-model``, or the tiny GPT-2. ``reward``: a function
-    from a list of texts to a list of floats, or a model. ``config_options``: of ``create_ppo_config``. Skips
-    where TRL is missing, broken or has no PPO.
+    from a list of texts to a list of floats, or a model. ``config_options``: options of ``create_ppo_config``.
+    Skips if TRL is missing, broken or has no PPO.
     """
     release = _release_with_ppo(pytestconfig)
     from rldk_trl.plugin.isolation import isolated_accelerate, preserved_random_state
@@ -72,7 +72,7 @@ def make_ppo_setup(
 
 @pytest.fixture
 def ppo_setup(request: pytest.FixtureRequest, make_ppo_setup: MakePPOSetup) -> PPOSetup:
-    """Models, tokenizer, config and prompts for PPO on this TRL release; ``trl_config`` marks set options."""
+    """Models, tokenizer, config and prompts for PPO on this TRL release. Set options with ``trl_config`` marks."""
     options = config_options(request.node.iter_markers("trl_config"))
     try:
         return make_ppo_setup(**options)
@@ -103,7 +103,7 @@ def _release_with_ppo(config: pytest.Config) -> TRLRelease:
 
 
 def _first_lines(error: BaseException) -> str:
-    """The first line of ``error`` and, where another error is at its root, of that."""
+    """Return the first line of ``error`` and, if another error is its root cause, the first line of that error."""
     root = error
     while root.__cause__ is not None:
         root = root.__cause__

@@ -25,7 +25,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def preserved_random_state() -> Iterator[None]:
-    """Leave the random state as it was."""
+    """Restore the random state on exit."""
     before = RandomState.capture()
     try:
         yield
@@ -35,10 +35,10 @@ def preserved_random_state() -> Iterator[None]:
 
 @contextmanager
 def isolated_accelerate() -> Iterator[None]:
-    """Start from no accelerate state, and put back what was there, with the variables it is steered by.
+    """Start without accelerate state; on exit restore the earlier state and accelerate's environment variables.
 
-    accelerate keeps one state for the whole process: a trainer would inherit the precision and device of
-    whichever test made the first, and a caller's own ``Accelerator`` would lose its state to a plain reset.
+    accelerate keeps one state for the whole process. A trainer would inherit the precision and device of the test
+    that made the first trainer. A plain reset would also clear the state of a caller's own ``Accelerator``.
     """
     import accelerate.state
 
@@ -55,7 +55,7 @@ def isolated_accelerate() -> Iterator[None]:
         yield
     finally:
         for cls, shared, content in states:
-            if cls._shared_state is not shared:  # accelerate 0.16 resets by putting a new dict in its place
+            if cls._shared_state is not shared:  # accelerate 0.16 resets its state by assigning a new dict
                 cls._shared_state = shared
             shared.clear()
             shared.update(content)

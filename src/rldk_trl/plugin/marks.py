@@ -1,4 +1,4 @@
-"""What each marker says and what it means for a test: pure decisions, from marks and what is installed."""
+"""Decide what the markers mean for a test, from the marks and what is installed. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rldk_trl.plugin.requirements import satisfies, unmet
 
 
 class BadMarkerError(ValueError):
-    """A marker that says something it cannot mean; its text is one line without the example."""
+    """A marker has wrong arguments. The text is one line, without the example."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Xfail:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a test: ``bad`` wins over ``skip``, and ``skip`` over ``xfail``."""
+    """What happens to a test: ``bad`` wins over ``skip``, and ``skip`` over ``xfail``."""
 
     bad: str | None = None
-    """The first bad marker's complaint, with a correct example."""
+    """The error of the first bad marker, with a correct example."""
     skip: str | None = None
     """Why the test cannot run here: what is needed and what is installed."""
     xfail: Xfail | None = None
 
 
-# A marker's meaning: called with the marker's own arguments, so a wrong one is a TypeError of `bind`.
+# Each marker has a function that takes the marker's arguments, so `bind` reports wrong ones as a TypeError.
 _Outcome = str | Xfail | None
 
 
@@ -55,7 +55,7 @@ def _trl(found: Installed, /, *specifiers: str, reason: str | None = None) -> _O
 
 def _trl_ppo(found: Installed, /, api: str | None = None) -> _Outcome:
     if api not in (None, "step", "train"):
-        raise BadMarkerError(f"no PPO API is called {api!r}: there are 'step' and 'train'")
+        raise BadMarkerError(f"{api!r} is not a PPO API: the APIs are 'step' and 'train'")
     have = None if found.release is None else found.release.ppo_api
     if have is not None and api in (None, have):
         return None
@@ -71,7 +71,7 @@ _API_RELEASES = {
 
 def _trl_requires(found: Installed, /, *requirements: str, reason: str | None = None) -> _Outcome:
     if not requirements:
-        raise BadMarkerError("it names no requirement")
+        raise BadMarkerError("it needs at least one requirement")
     _check_reason(reason)
     missing: list[str] = []
     for text in requirements:
@@ -92,7 +92,7 @@ def _trl_xfail(
         raise BadMarkerError("a reason is required")
     _check_reason(reason)
     if not _is_raises(raises):
-        raise BadMarkerError(f"raises is {raises!r}, which is no exception class or tuple of them")
+        raise BadMarkerError(f"raises is {raises!r}, which is not an exception class or a tuple of exception classes")
     if not isinstance(strict, bool):
         raise BadMarkerError(f"strict is {strict!r}, which is neither True nor False")
     if found.release is None or not satisfies(found.release.version, wanted):
@@ -103,7 +103,7 @@ def _trl_xfail(
 def _trl_config(found: Installed, /, **options: Any) -> _Outcome:
     for name in ("model_name", "reward"):
         if name in options:
-            raise BadMarkerError(f"{name} is no option of the config: give it to make_ppo_setup")
+            raise BadMarkerError(f"{name} is not an option of the config: pass it to make_ppo_setup")
     return None
 
 
@@ -116,19 +116,19 @@ _MARKERS: dict[str, tuple[Callable[..., _Outcome], str]] = {
 }
 
 HELP = (
-    "trl(*specifiers, reason=None): run where the installed TRL satisfies every PEP 440 specifier; "
-    "with none, where TRL is installed.",
-    "trl_ppo(api=None): run where the installed TRL has PPO, with that API ('step' or 'train') if named.",
-    "trl_requires(*requirements, reason=None): run where every PEP 508 requirement is met, "
+    "trl(*specifiers, reason=None): run if the installed TRL satisfies every PEP 440 specifier; "
+    "without a specifier, run if TRL is installed.",
+    "trl_ppo(api=None): run if the installed TRL has PPO; with 'step' or 'train', run if it has that API.",
+    "trl_requires(*requirements, reason=None): run if every PEP 508 requirement is met, "
     "e.g. 'transformers>=5', 'peft'.",
-    "trl_xfail(*specifiers, reason, raises=None, strict=True): expect a failure where the installed TRL "
+    "trl_xfail(*specifiers, reason, raises=None, strict=True): expect a failure if the installed TRL "
     "satisfies every specifier.",
     "trl_config(**options): ppo_setup and ppo_trainer use these options of create_ppo_config; the closest mark wins.",
 )
 
 
 def decide(marks: Iterable[pytest.Mark], found: Installed) -> Decision:
-    """What ``marks``, closest to the test first, mean where ``found`` is installed; others are ignored."""
+    """Return what ``marks``, closest to the test first, mean if ``found`` is installed. Other marks are ignored."""
     skips: list[str] = []
     xfail: Xfail | None = None
     bad: str | None = None
@@ -153,7 +153,7 @@ def decide(marks: Iterable[pytest.Mark], found: Installed) -> Decision:
 
 
 def config_options(marks: Iterable[pytest.Mark]) -> dict[str, Any]:
-    """The options of all ``trl_config`` marks, closest to the test first; the closest wins."""
+    """Return the options of all ``trl_config`` marks, closest to the test first. The closest mark wins."""
     options: dict[str, Any] = {}
     for mark in marks:
         if mark.name == "trl_config":
@@ -162,7 +162,7 @@ def config_options(marks: Iterable[pytest.Mark]) -> dict[str, Any]:
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of whitespace made one space."""
+    """Return ``text`` with every run of whitespace replaced by one space."""
     return " ".join(text.split())
 
 
@@ -184,11 +184,11 @@ def _specifiers(texts: Iterable[str]) -> SpecifierSet:
     wanted = SpecifierSet()
     for text in texts:
         if not isinstance(text, str):
-            raise BadMarkerError(f"{text!r} is no text but {type(text).__name__}")
+            raise BadMarkerError(f"{text!r} is not a string but {type(text).__name__}")
         try:
             clauses = SpecifierSet(text)
         except InvalidSpecifier:
-            raise BadMarkerError(f"{text!r} is no PEP 440 specifier") from None
+            raise BadMarkerError(f"{text!r} is not a PEP 440 specifier") from None
         if not len(clauses):
             raise BadMarkerError(f"{text!r} names no version")
         wanted &= clauses
@@ -197,26 +197,26 @@ def _specifiers(texts: Iterable[str]) -> SpecifierSet:
 
 def _requirement(text: str) -> Requirement:
     if not isinstance(text, str):
-        raise BadMarkerError(f"{text!r} is no text but {type(text).__name__}")
+        raise BadMarkerError(f"{text!r} is not a string but {type(text).__name__}")
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        # The parser's further lines point into the text with a caret.
-        raise BadMarkerError(f"{text!r} is no PEP 508 requirement ({str(error).splitlines()[0]})") from None
+        # The parser's other lines point into the text with a caret.
+        raise BadMarkerError(f"{text!r} is not a PEP 508 requirement ({str(error).splitlines()[0]})") from None
     if requirement.url is not None:
-        raise BadMarkerError(f"{text!r} names an address, which cannot be checked against what is installed")
+        raise BadMarkerError(f"{text!r} has a URL, which cannot be checked against what is installed")
     return requirement
 
 
 def _check_reason(reason: str | None) -> None:
     if reason is not None and (not isinstance(reason, str) or not reason.strip()):
-        raise BadMarkerError(f"reason is {reason!r}, which is no text")
+        raise BadMarkerError(f"reason is {reason!r}, which is empty or not a string")
 
 
 def _is_raises(raises: Any) -> bool:
     if isinstance(raises, tuple):
         return bool(raises) and all(_is_exception(one) for one in raises)
-    # pytest 8.4 and later also take pytest.RaisesExc and pytest.RaisesGroup.
+    # pytest 8.4 and later also accept pytest.RaisesExc and pytest.RaisesGroup.
     return raises is None or _is_exception(raises) or callable(getattr(raises, "matches", None))
 
 

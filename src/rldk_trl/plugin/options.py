@@ -1,4 +1,4 @@
-"""Options of the plugin, each with its ini twin."""
+"""The plugin's command-line options. Each one is also an ini option."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rldk_trl.plugin.release import Installed, installed
 
 @dataclass(frozen=True)
 class Settings:
-    """What the options say, and what is installed."""
+    """The values of the options, and what is installed."""
 
     installed: Installed
     model: str | None
-    """A model other than the tiny one: a Hub id or an absolute path."""
+    """The model to use instead of the tiny one: a Hub id or an absolute path."""
     strict: bool
-    """Whether a skip that this plugin made fails instead."""
+    """Whether tests that this plugin would skip fail instead."""
 
 
 SETTINGS = pytest.StashKey[Settings]()
@@ -28,12 +28,12 @@ SETTINGS = pytest.StashKey[Settings]()
 def add_options(parser: pytest.Parser) -> None:
     """Add the group ``rldk-trl``."""
     group = parser.getgroup("rldk-trl", "rldk-trl: PPO on the installed TRL release")
-    model_help = "Hub id or folder of the model that PPO fixtures use, in place of the tiny GPT-2."
+    model_help = "Hub id or folder of the model that the PPO fixtures use instead of the tiny GPT-2."
     group.addoption("--trl-model", metavar="NAME", default=None, help=model_help)
-    parser.addini("trl_model", f"{model_help} A relative folder counts from this file.", default="")
-    strict_help = "A skip that rldk-trl made fails instead."
+    parser.addini("trl_model", f"{model_help} A relative folder is relative to this file.", default="")
+    strict_help = "Fail the tests that rldk-trl would skip."
     group.addoption("--trl-strict", action="store_true", default=False, help=strict_help)
-    boolean: Literal["bool"] = "bool"  # in a call, mypy takes the word for a type that pytest 9.2 accepts too
+    boolean: Literal["bool"] = "bool"  # in the call, mypy reads the string as a type, which pytest 9.2 accepts too
     parser.addini("trl_strict", strict_help, type=boolean, default=False)
 
 
@@ -41,7 +41,7 @@ def read_settings(config: pytest.Config) -> Settings:
     """Read and check the options.
 
     Raises:
-        pytest.UsageError: a value cannot be meant.
+        pytest.UsageError: an option has a wrong value.
     """
     try:
         strict = bool(config.getoption("trl_strict") or config.getini("trl_strict"))
@@ -58,11 +58,11 @@ def read_settings(config: pytest.Config) -> Settings:
 
 def _model(name: str, option: str, base: Path) -> str:
     if not name.strip():
-        raise pytest.UsageError(f"{option}: no name; write e.g. --trl-model org/name or a folder")
+        raise pytest.UsageError(f"{option}: the name is empty; write e.g. --trl-model org/name or a folder")
     folder = base / Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise pytest.UsageError(f"{option}: folder {name!r} holds no model: config.json is not there")
+            raise pytest.UsageError(f"{option}: folder {name!r} has no config.json; name a Hub id or a model's folder")
         return str(folder.resolve())  # tests may change the working directory
     if name.startswith((".", "~")) or Path(name).is_absolute():
         raise pytest.UsageError(f"{option}: folder {name!r} does not exist; name a Hub id or a model's folder")

@@ -1,4 +1,4 @@
-"""The installed TRL release, known from its metadata and files; nothing of it is imported."""
+"""The installed TRL release, read from its metadata and files without importing it."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from rldk.integrations.trl.releases.installed import PPOApi, PPOModule, PPOSourc
 
 @dataclass(frozen=True)
 class TRLRelease:
-    """One TRL release and the PPO it offers."""
+    """One TRL release and its PPO."""
 
     version: Version
     ppo_api: PPOApi | None
-    """``"step"`` (0.2.0-0.11.4), ``"train"`` (0.12.0-1.12.0), or None where the release has no PPO."""
+    """``"step"`` (0.2.0-0.11.4), ``"train"`` (0.12.0-1.12.0), or None if the release has no PPO."""
     ppo_module: PPOModule | None
-    """Where ``PPOTrainer`` imports from: ``"trl"``, ``"trl.experimental.ppo"``, or None."""
+    """The module of ``PPOTrainer``: ``"trl"``, ``"trl.experimental.ppo"``, or None."""
     value_model_required: bool
-    """Whether ``PPOTrainer`` needs a value model: in the train API ``None`` never worked, optional or not."""
+    """Whether ``PPOTrainer`` needs a value model. In the train API None never worked, even if it is optional."""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What is installed here, as marker decisions and the header need it."""
+    """What is installed, for marker decisions and the header."""
 
     release: TRLRelease | None
-    """None where TRL is not installed."""
+    """None if TRL is not installed."""
     problem: str | None = None
-    """Why TRL's files could not be read, on one line; its PPO counts as absent then."""
+    """Why TRL's files could not be read, on one line. The release then counts as one without PPO."""
 
     def describe(self) -> str:
-        """TRL as skip reasons name it, e.g. ``TRL 1.16.0, which has no PPO``."""
+        """Return the words for TRL in skip reasons, e.g. ``the installed TRL 1.16.0 has no PPO``."""
         if self.release is None:
             return "TRL is not installed"
         if self.problem is not None:
-            return f"TRL {self.release.version} is installed, whose PPO cannot be read ({self.problem})"
+            return f"the PPO of the installed TRL {self.release.version} cannot be read ({self.problem})"
         if self.release.ppo_api is None:
-            return f"TRL {self.release.version} is installed, which has no PPO"
-        return f"TRL {self.release.version} is installed, which has the {self.release.ppo_api} API"
+            return f"the installed TRL {self.release.version} has no PPO"
+        return f"the installed TRL {self.release.version} has the {self.release.ppo_api} API"
 
 
 def installed() -> Installed:
-    """Look at the TRL installed here."""
+    """Return the TRL that is installed."""
     version = installed_version("trl")
     if version is None:
         return Installed(None)
@@ -60,7 +60,7 @@ def installed() -> Installed:
 
 
 def header(found: Installed) -> str:
-    """The line that pytest shows at its start."""
+    """Return the line for pytest's header."""
     if found.release is None:
         trl = "TRL not installed"
     else:

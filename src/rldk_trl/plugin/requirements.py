@@ -14,13 +14,13 @@ from packaging.version import InvalidVersion, Version
 def satisfies(version: Version, specifiers: SpecifierSet) -> bool:
     """Whether ``version`` satisfies every clause.
 
-    A development or pre-release build counts as the release it leads to (0.26.0.dev0 as 0.26.0), except for a
-    clause that itself names a pre-release, which compares as PEP 440 says. Each clause is judged alone, so
-    ``">=1,!=1.0rc1"`` means what ``">=1"`` and ``"!=1.0rc1"`` mean together.
+    A development or pre-release build counts as the release that it leads to (0.26.0.dev0 as 0.26.0). Only a clause
+    that itself names a pre-release compares as PEP 440 says. Each clause is checked alone, so ``">=1,!=1.0rc1"``
+    means the same as ``">=1"`` and ``"!=1.0rc1"``.
     """
     release = _leads_to(version)
     return all(
-        # packaging 25 and 26 differ in what they do where `prereleases` is left out.
+        # packaging 25 and 26 behave differently if `prereleases` is left out.
         clause.contains(version if _names_prerelease(clause) else release, prereleases=True)
         for clause in specifiers
     )
@@ -37,15 +37,15 @@ def _leads_to(version: Version) -> Version:
 def _names_prerelease(clause: Specifier) -> bool:
     try:
         return Version(clause.version.removesuffix(".*")).is_prerelease
-    except InvalidVersion:  # `===` takes any text
+    except InvalidVersion:  # `===` accepts any text
         return False
 
 
 def unmet(requirement: Requirement) -> list[str]:
-    """What is missing for ``requirement``, e.g. ``["needs peft; peft is not installed"]``; empty where met.
+    """Return what is missing for ``requirement``, e.g. ``["needs peft; peft is not installed"]``; empty if it is met.
 
-    An environment marker that is false here makes its requirement met. Extras are followed through the
-    metadata of what is installed.
+    A requirement is met if its environment marker is false here. Extras are followed through the metadata of
+    the installed packages.
     """
     return _unmet(requirement, extra="", seen=set())
 

@@ -1,4 +1,4 @@
-"""`PPOSetup`: everything that one PPO run needs, small, seeded and apart from other tests."""
+"""`PPOSetup`: everything that one PPO run needs, small, seeded and isolated from other tests."""
 
 from __future__ import annotations
 
@@ -45,31 +45,31 @@ class PPOSetup:
     """The policy: a value-head wrapper (step API) or a causal language model (train API)."""
     ref_model: Any
     reward_model: Any
-    """A sequence classifier with one label, or the reward function that was asked for."""
+    """A sequence classifier with one label, or the reward that the test passed."""
     value_model: Any
-    """A sequence classifier with one label (train API), or None (step API: the policy's own head)."""
+    """A sequence classifier with one label (train API), or None (step API: the policy has its own value head)."""
     tokenizer: Any
     config: Any
     """The release's own ``PPOConfig``."""
     train_dataset: Any
-    """A ``datasets.Dataset`` of ``input_ids``: prompts of one length, 8 tokens or less."""
+    """A ``datasets.Dataset`` of ``input_ids``: prompts of one length, 8 tokens or fewer."""
     output_dir: Path
     seed: int
     _trainer: Any = field(default=None, init=False, repr=False)
     _random_state: Any = field(default=None, init=False, repr=False)
 
     def create_trainer(self, **overrides: Any) -> Any:
-        """Make a new ``PPOTrainer`` from these parts; `train` runs the one made last.
+        """Make a new ``PPOTrainer`` from these parts. `train` runs the trainer made last.
 
-        Random numbers are seeded afterwards, as TRL's own constructors do, so a run that follows is the same
-        each time; the test's random state comes back when the test ends.
+        Random numbers are seeded afterwards, as TRL's own constructors do, so the run that follows is always the
+        same. The test's random state is restored when the test ends.
 
         Args:
-            **overrides: arguments of ``create_ppo_trainer`` in place of this setup's, or besides them.
+            **overrides: arguments of ``create_ppo_trainer`` that replace or extend this setup's.
 
         Raises:
-            TypeError: ``create_ppo_trainer`` or this release's ``PPOTrainer`` takes no such argument.
-            ValueError: the parts do not fit the installed release.
+            TypeError: ``create_ppo_trainer`` or this release's ``PPOTrainer`` does not accept an argument.
+            ValueError: the parts do not work with the installed release.
         """
         arguments = {
             "model_name": None,
@@ -87,15 +87,15 @@ class PPOSetup:
         return self._trainer
 
     def train(self, steps: int = 1) -> list[Any]:
-        """Run PPO updates with the trainer made last, or a new one; a further call goes on from there.
+        """Run PPO updates with the trainer made last, or with a new one. Another call continues from there.
 
-        The random state of the test is neither used nor changed: the same seed gives the same run.
+        The random state of the test is neither used nor changed, so the same seed gives the same run.
 
         Args:
-            steps: how many updates.
+            steps: number of updates.
 
         Returns:
-            What ``run_ppo`` returns: one dict of metrics an update.
+            What ``run_ppo`` returns: one dict of metrics per update.
         """
         with preserved_random_state():
             if self._trainer is None:
@@ -110,18 +110,18 @@ class PPOSetup:
 def build_setup(
     release: TRLRelease, model_name: str, reward: Any, seed: int, options: dict[str, Any], output_dir: Path
 ) -> PPOSetup:
-    """Load models, tokenizer and prompts, seeded by ``seed``, leaving the caller's random state as it was.
+    """Load models, tokenizer and prompts with ``seed``, and leave the caller's random state unchanged.
 
     Args:
         release: the installed release.
         model_name: a Hub id or a folder.
         reward: a function from texts to floats, a model, or None for a sequence classifier with a fresh head.
-        seed: of fresh weights and of the run.
-        options: of ``create_ppo_config``; win over the small defaults.
+        seed: seed of fresh weights and of the run.
+        options: options of ``create_ppo_config``; they override the small defaults.
         output_dir: where the trainer writes.
 
     Raises:
-        TypeError: the installed release cannot honour an option.
+        TypeError: the installed release does not support an option.
         ImportError: TRL is missing, broken or has no PPO.
     """
     with third_party_warnings(), preserved_random_state():
@@ -149,7 +149,7 @@ def build_setup(
 
 
 def _prompts(tokenizer: Any, at_least: int) -> Any:
-    """Prompts cut to one length, so that no release has to pad them, as many as two batches or more."""
+    """Return at least ``at_least`` prompts, cut to one length, so that no release has to pad them."""
     from datasets import Dataset
 
     tokens = [tokenizer(prompt)["input_ids"][:_PROMPT_LENGTH] for prompt in _PROMPTS]

@@ -1,4 +1,4 @@
-"""Skips that this plugin makes, told apart from all others for ``--trl-strict``."""
+"""The skips that this plugin makes. ``--trl-strict`` fails these tests, and no others."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 
 
 class Skipped(pytest.skip.Exception):  # type: ignore[name-defined,misc]  # made by a decorator
-    """A fixture's skip because TRL, or its PPO, is not there."""
+    """A fixture skips the test because TRL or its PPO is missing."""
 
-    # Named as pytest's own: its reports then show the reason alone.
+    # With the module name of pytest's own exception, reports show only the reason.
     __module__ = "builtins"
 
 
 def made_here(error: BaseException, mark_reason: str | None) -> str | None:
-    """The reason of a skip that this plugin made, or None for any other error.
+    """Return the reason of a skip that this plugin made, or None for any other error.
 
     Args:
-        error: what ended the test.
-        mark_reason: the reason of the ``pytest.mark.skip`` that this plugin gave the test, if it did.
+        error: the error that ended the test.
+        mark_reason: the reason of the ``pytest.mark.skip`` that this plugin added to the test, if any.
     """
     if not isinstance(error, pytest.skip.Exception):
         return None

@@ -1,4 +1,4 @@
-"""A tiny GPT-2 with a tokenizer of its own, built from a seed without network."""
+"""Build a tiny GPT-2 and its tokenizer from a seed, without network access."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MAX_LENGTH = 128
 _EOS = "<|endoftext|>"
 _PAD = "<|pad|>"
 
-# Tokens of more than a byte: these with every shorter start of them, and these after a space.
+# Tokens longer than a byte: these words, their prefixes, and these words after a space.
 _WORDS = ("the", "ing", "you", "and", "of", "to", "is", "what", "good")
 _SPACE = "Ġ"  # as byte-level tokenizers write it
 
-# What any release may have saved: a folder with other files in it is not replaced.
+# Files that some release of transformers saves. A folder with other files is not replaced.
 _KNOWN_FILES = frozenset(
     {
         "config.json",
@@ -40,22 +40,22 @@ def build_tiny_gpt2(folder: Path, seed: int = 0) -> Path:
 
     2 layers, 2 heads, 32 dimensions, 128 positions, no dropout; about 290 tokens, with distinct end-of-text
     and padding tokens, padding on the left. The same seed gives the same bytes on the same release of
-    transformers, and the caller's random state stays as it was. The folder appears whole or not at all.
+    transformers. The caller's random state is unchanged. The folder is written whole or not at all.
 
     Args:
-        folder: where to; made, or replaced if it holds such a model already.
-        seed: of the weights.
+        folder: the folder to write. It is created, or replaced if it already holds such a model.
+        seed: seed of the weights.
 
     Returns:
         ``folder``.
 
     Raises:
         ImportError: transformers, tokenizers or torch is missing.
-        FileExistsError: ``folder`` holds something else.
+        FileExistsError: ``folder`` exists and holds something else.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or {file.name for file in folder.iterdir()} - _KNOWN_FILES):
-        raise FileExistsError(f"build_tiny_gpt2: {folder} holds something else: name a folder that is not there yet")
+        raise FileExistsError(f"build_tiny_gpt2: {folder} exists and is not a tiny GPT-2; name a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -92,7 +92,7 @@ def _save(folder: Path, seed: int) -> None:
     seed_everything(seed)
     model = GPT2LMHeadModel(config)
     options = {}
-    # transformers before 4.35 writes a pickle unless asked; from 5.0 on there is no such option.
+    # transformers before 4.35 writes a pickle by default; 5.0 removed the option.
     if (
         importlib.util.find_spec("safetensors")
         and "safe_serialization" in inspect.signature(model.save_pretrained).parameters
@@ -106,7 +106,7 @@ def _tokenizer() -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # it comes in no fixed order
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())  # its order is not fixed
     merges = [(word[:end], word[end]) for word in _WORDS for end in range(1, len(word))]
     merges += [(_SPACE, word) for word in _WORDS]
     tokens = [*alphabet, *("".join(merge) for merge in merges)]

@@ -1,4 +1,4 @@
-"""A small SVG that says on how many releases PPO was seen to run."""
+"""A small SVG badge that shows on how many releases PPO runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ADVANCE = 6.6  # pixels a character takes, on average, in the fonts named below
 
 
 def render_badge(rows: Sequence[ReportRow]) -> str:
-    """The badge: of the releases with PPO, those that pass with their period's dependencies.
+    """Return the badge: how many of the releases with PPO pass with the dependencies of their period.
 
-    Red where a cell of any lane ended otherwise than declared; amber where not all pass, or not all were run.
+    Red if a cell of any lane did not end as declared. Amber if not all pass, or not all were run.
     """
     good, wanted = trained(rows)
     text = f"{good} of {wanted} releases"
@@ -27,7 +27,7 @@ def render_badge(rows: Sequence[ReportRow]) -> str:
 
 
 def badge(label: str, text: str, colour: str) -> str:
-    """An SVG with two words on two grounds; both are escaped."""
+    """Return an SVG with two texts on two backgrounds. Both texts are escaped."""
     widths = [round(len(words) * _ADVANCE) + 2 * _PADDING for words in (label, text)]
     total = sum(widths)
     said = html.escape(f"{label}: {text}")

@@ -1,4 +1,4 @@
-"""What is different between two runs of the matrix."""
+"""Compare two runs of the matrix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rldk_trl.runner.results import read_result_file
 
 @dataclass(frozen=True)
 class Seen:
-    """What one run has shown of a cell, as far as two runs are compared."""
+    """What one run shows about a cell, as far as two runs are compared."""
 
     status: str
     as_declared: bool
@@ -26,7 +26,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Change:
-    """A cell that ended in another way."""
+    """A cell that ended differently."""
 
     cell: str
     before: str
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class PackageChange:
-    """A package with another version, or in one run only (None), and the cells in which that is so."""
+    """A package with different versions, or in one run only (None), and the cells with this difference."""
 
     name: str
     before: str | None
@@ -46,7 +46,7 @@ class PackageChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed since the run ``other``; falsy where that is nothing."""
+    """What changed since the run ``other``. It is false if nothing changed."""
 
     other: str
     groups: dict[str, list[Change]] = field(default_factory=dict)
@@ -68,10 +68,10 @@ def find_changes(other: Path, cells: Iterable[Cell], rows: Sequence[ReportRow]) 
 
 
 def compare(other: str, before: Mapping[str, Seen], now: Mapping[str, Seen]) -> Changes:
-    """What changed between two runs.
+    """Return what changed between two runs.
 
-    A cell that was not run before and is not as declared now counts as a new failure; a new cell that is as
-    declared is only named as run.
+    A cell that was not run before counts as a new failure if it is not as declared now. Otherwise it is only listed
+    as run.
     """
     groups: dict[str, list[Change]] = {
         "New failures": [],
@@ -135,6 +135,6 @@ def _from_report(path: Path) -> dict[str, Seen]:
         }
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ResultError(
-            f"--compare {path}: not a report ({type(error).__name__}: {error}); give a report.json of this"
+            f"--compare {path}: not a report ({type(error).__name__}: {error}); pass a report.json of this"
             " rldk-trl, or a folder with results"
         ) from None

@@ -1,4 +1,4 @@
-"""The report as Markdown, for a README, documents and the summary of a job."""
+"""The report as Markdown, for a README, documentation and a job summary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("TRL", "lane", "API", "transformers", "torch", "status", "expected",
 
 
 def render_markdown(rows: Sequence[ReportRow], listed: Iterable[Release] = (), changes: Changes | None = None) -> str:
-    """The report as a line of totals, what changed (if asked for) and one table."""
+    """Return the report: a line of totals, the changes (if there is a comparison) and one table."""
     run = [row for row in rows if row.ran]
     good = sum(row.as_declared for row in rows)
     lines = [
@@ -44,14 +44,14 @@ def render_markdown(rows: Sequence[ReportRow], listed: Iterable[Release] = (), c
     for release in listed:
         by_reason.setdefault(release.expectation.reason or "", []).append(release.version)
     lines += [
-        f"\nListed only, nothing is run of them: {', '.join(versions)} ({escape_cell(reason)})."
+        f"\nOnly listed, not run: {', '.join(versions)} ({escape_cell(reason)})."
         for reason, versions in by_reason.items()
     ]
     return "\n".join(lines) + "\n"
 
 
 def escape_cell(text: str) -> str:
-    """Text that a Markdown table shows as it is: no new cell, row, tag, link, emphasis or code."""
+    """Escape text so that a Markdown table shows it as it is: no new cell, row, tag, link, emphasis or code."""
     flat = html.escape(" ".join(text.split()), quote=False)
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", flat)
 

@@ -1,4 +1,4 @@
-"""Brings the results of several machines together in one folder; the order of the machines is nothing to it."""
+"""Merge the results of several machines into one folder. The order of the machines does not matter."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from rldk_trl.errors import ResultError
 from rldk_trl.runner.results import RESULTS, CellResult, ResultFiles, read_result_file
 
-_KINDS = (".log", ".xml", ".json")  # the result last: it must not stand without its log
+_KINDS = (".log", ".xml", ".json")  # the result last: it must not exist without its log
 
 
 @dataclass(frozen=True)
 class Merged:
-    """``cells``: those that have a result now. ``stopped``: those that left a log but no result anywhere."""
+    """``cells``: the cells with a result. ``stopped``: the cells with a log but no result anywhere."""
 
     cells: tuple[str, ...]
     stopped: tuple[str, ...]
@@ -26,15 +26,15 @@ class Merged:
 class _Found:
     folder: Path
     cell: str
-    result: CellResult | None  # None: it was stopped, only its log is there
+    result: CellResult | None  # None: the cell was stopped and left only its log
     content: tuple[bytes | None, ...]
 
 
 def results_folder(place: Path) -> Path:
-    """The folder with results that is meant by it, by ``.matrix``, or by the folder that holds ``.matrix``.
+    """Return the folder with the results: ``place`` itself, or the one inside it if it is or holds ``.matrix``.
 
     Raises:
-        ResultError: there is none.
+        ResultError: there are no results.
     """
     for folder in (place / RESULTS, place / RESULTS.name):
         if folder.is_dir():
@@ -43,22 +43,22 @@ def results_folder(place: Path) -> Path:
         path.suffix in _KINDS and not path.name.startswith("report.") for path in place.iterdir()
     ):
         return place
-    raise ResultError(f"{place}: no results there; give a folder .matrix or .matrix/results of a run")
+    raise ResultError(f"{place}: no results there; pass a folder .matrix or .matrix/results of a run")
 
 
 def merge_results(places: Iterable[Path], into: Path, *, newer: bool = False) -> Merged:
-    """Merge results into ``into``, a ``.matrix`` folder; what is there already takes part.
+    """Merge results into ``into``, a ``.matrix`` folder. Results that are already there take part.
 
-    Everything is read, compared and copied beside ``into`` before anything there changes.
+    Everything is read, compared and copied to a place next to ``into`` before anything in ``into`` changes.
 
     Args:
-        places: folders as for `results_folder`.
-        into: made if it is not there.
-        newer: of two results for one cell, take the one that finished later.
+        places: folders that `results_folder` accepts.
+        into: the target; it is created if it does not exist.
+        newer: if a cell has two results, use the one that finished later.
 
     Raises:
-        ResultError: two results for one cell differ, and ``newer`` is not asked for or does not decide; or
-            ``into`` cannot be written.
+        ResultError: two results of one cell differ, and ``newer`` is False or does not decide; or ``into`` cannot
+            be written.
     """
     target = into / RESULTS.name
     folders = [results_folder(place) for place in places]
@@ -88,7 +88,8 @@ def _content(folder: Path, cell: str) -> tuple[bytes | None, ...]:
 def _choose(candidates: Sequence[_Found], *, newer: bool) -> _Found:
     times = [one.result.finished for one in candidates if one.result is not None]
     if not times:
-        return max(candidates, key=lambda one: [content or b"" for content in one.content])  # in whatever order
+        # The choice must not depend on the order.
+        return max(candidates, key=lambda one: [content or b"" for content in one.content])
     whole = [one for one in candidates if one.result is not None]
     first = whole[0]
     others = [one for one in whole if one.content != first.content]
@@ -96,18 +97,18 @@ def _choose(candidates: Sequence[_Found], *, newer: bool) -> _Found:
         return first
     what = f"{first.cell}: {first.folder} and {others[0].folder} hold different results"
     if not newer:
-        raise ResultError(f"{what}; take one away, or merge with --newer")
+        raise ResultError(f"{what}; remove one, or merge with --newer")
     if not all(times):
-        raise ResultError(f"{what}, and not all say when they finished; take one away")
+        raise ResultError(f"{what}, and not all have a finishing time; remove one")
     latest = [one for one, time in zip(whole, times, strict=True) if time == max(times)]
     if any(one.content != latest[0].content for one in latest):
-        raise ResultError(f"{first.cell}: different results that finished at the same moment; take one away")
+        raise ResultError(f"{first.cell}: different results that finished at the same moment; remove one")
     return latest[0]
 
 
 def _put(chosen: Mapping[str, _Found], target: Path) -> None:
     changed = {cell: one for cell, one in chosen.items() if one.folder != target}
-    # A full disk or a kill is met here, with the target untouched.
+    # If the disk is full or the process is killed here, the target is untouched.
     staged = target.with_name(f".merge-{os.getpid()}")
     try:
         for left in target.parent.glob(".merge-*"):
@@ -124,7 +125,7 @@ def _put(chosen: Mapping[str, _Found], target: Path) -> None:
             _replace(staged, target, cell)
     except OSError as error:
         raise ResultError(
-            f"{target}: cannot be written ({error.strerror or error}); mend that and merge again, the results are"
+            f"{target}: cannot be written ({error.strerror or error}); fix that and merge again, the results are"
             " still where they were"
         ) from None
     finally:

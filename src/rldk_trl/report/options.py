@@ -1,4 +1,4 @@
-"""The options of a report, for the command line and for the nox session alike."""
+"""The options of a report, for the command line and for the nox session."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         "--compare",
         type=Path,
         metavar="OTHER",
-        help="say what changed since another run: a folder with results, or its report.json",
+        help="show what changed since another run: a folder with its results, or its report.json",
     )
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"trl_report: {message}; after -- goes --compare OTHER")
+        raise CommandError(f"trl_report: {message}; use only --compare OTHER")
 
 
 def report_options(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options in what followed ``--``.
+    """Return the options after ``--``.
 
     Raises:
-        CommandError: there is something else.
+        CommandError: there are other arguments.
     """
     parser = _Parser(prog="nox -s trl_report --", add_help=False)
     add_report_options(parser)

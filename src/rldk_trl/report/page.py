@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no network, no scripts, no other file."""
+"""The report as one HTML page. It needs no network and no other file, and it works without scripts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rldk_trl.report.rows import NOT_RUN, ReportRow, trained
 from rldk_trl.runner.results import result_files
 
 TEMPLATES = Path(__file__).with_name("templates")
-# Of all logs that are shown at length, together: keeps the page below the size of a photograph.
+# The total of all logs that are shown at length. It keeps the page smaller than a photograph.
 _LOG_CHARACTERS = 400_000
 _LONGEST_LOG, _SHORTEST_LOG = 30_000, 3_000
 
 
 @dataclass(frozen=True)
 class Sign:
-    """How a status is shown: never by its colour alone."""
+    """How a status is shown, never by its colour alone."""
 
     key: str
     symbol: str
@@ -36,23 +36,23 @@ class Sign:
     meaning: str
 
 
-# In the order of the filter and of sorting: what needs a look comes first.
+# In the order of the filter and of sorting: a status that needs attention comes first.
 SIGNS = {
-    "fail": Sign("fail", "\u2717", "fail", "failed otherwise than declared"),
+    "fail": Sign("fail", "\u2717", "fail", "failed, or did not fail as declared"),
     "error": Sign("error", "!", "error", "could not be measured"),
     "timeout": Sign("timeout", "\u25f7", "timeout", "not done within the time limit"),
-    "xpass": Sign("xpass", "\u25b2", "xpass", "passed, though declared to fail"),
+    "xpass": Sign("xpass", "\u25b2", "xpass", "passed, but is declared to fail"),
     "xfail": Sign("xfail", "\u25b3", "xfail", "fails, as declared"),
     "pass": Sign("pass", "\u2713", "pass", "PPO trains"),
-    "no-ppo": Sign("no-ppo", "\u25cb", "no PPO", "the release has no PPO, and says so well"),
+    "no-ppo": Sign("no-ppo", "\u25cb", "no PPO", "the release has no PPO, and the library reports that"),
     NOT_RUN: Sign("not-run", "\u00b7", "not run", "no result yet"),
-    "listed": Sign("listed", "\u2013", "listed", "nothing is run of it"),
+    "listed": Sign("listed", "\u2013", "listed", "only listed, not run"),
 }
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A kind of PPO API; a run of releases of one kind is a band of the page."""
+    """A kind of PPO API. Consecutive releases of one kind are a band of the page."""
 
     key: str
     word: str
@@ -77,13 +77,13 @@ class CellView:
     log: LogEnd | None
     log_name: str
     known: tuple[str, ...]
-    """What the library warns of with this release."""
+    """The library's warnings about this release."""
     advice: str | None
 
 
 @dataclass(frozen=True)
 class ReleaseView:
-    """One line of the page's table; ``cells`` by lane, none for a release that is only listed."""
+    """One line of the page's table. ``cells``: by lane; empty for a release that is only listed."""
 
     version: str
     date: str
@@ -101,7 +101,7 @@ def render_page(
     listed: Iterable[Release],
     changes: Changes | None = None,
 ) -> str:
-    """The page.
+    """Return the page.
 
     Raises:
         ResultError: Jinja, which comes with the extra ``nox``, is not installed.
@@ -110,7 +110,7 @@ def render_page(
         import jinja2
     except ImportError:
         raise ResultError(
-            "report.html: not written, it needs jinja2, which is not installed; pip install 'rldk-trl[nox]'"
+            "report.html: not written, because jinja2 is not installed; run pip install 'rldk-trl[nox]'"
         ) from None
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -133,7 +133,7 @@ def render_page(
 def page_content(
     root: Path, cells: Sequence[Cell], rows: Sequence[ReportRow], listed: Iterable[Release]
 ) -> dict[str, Any]:
-    """All that the template shows."""
+    """Return everything that the template shows."""
     releases = _releases(root, cells, rows, listed)
     views = [view for release in releases for view in release.cells.values()]
     lanes = {cell.lane.name: cell.lane.about for cell in cells}
@@ -182,7 +182,7 @@ def _releases(
 
 
 def generation(release: Release) -> Generation:
-    """Which API a release has, as its row says; in which module, as the library says."""
+    """Return the API that a release has by its row, in the module that it has by the library."""
     if release.listed:
         return GENERATIONS["listed"]
     if release.api != "train":
@@ -195,7 +195,7 @@ def _cell(root: Path, row: ReportRow, longest: int) -> CellView:
     lines = LINES_DECLARED if row.as_declared else LINES_OTHERWISE
     files = result_files(root, row.cell)
     answer = check_trl_compatibility(row.trl)
-    # That nothing has run it is the page's own to say.
+    # The page itself shows that a release has not been run.
     known = answer["warnings"] if answer["tested"] else ()
     advice = row.instead or (None if answer["ppo_available"] else "; ".join(answer["recommendations"]))
     return CellView(
@@ -209,7 +209,7 @@ def _cell(root: Path, row: ReportRow, longest: int) -> CellView:
 
 
 def _own(text: str) -> Any:
-    """A file of ours, to stand in the page as it is."""
+    """Mark one of our own files as safe, so that the page contains it unescaped."""
     from markupsafe import Markup
 
     return Markup(text)

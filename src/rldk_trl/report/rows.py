@@ -18,9 +18,9 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One declared cell, run or not; ``as_declared`` only where it ran, whole, and did what was declared.
+    """One declared cell, run or not. ``as_declared``: the whole cell ran and ended as declared.
 
-    ``instead``, ``link`` and ``cause`` are the words of ``matrix.toml``; all else is as measured.
+    ``instead``, ``link`` and ``cause`` come from ``matrix.toml``, and so does the ``reason`` if the cell has not run.
     """
 
     cell: str
@@ -50,12 +50,12 @@ class ReportRow:
 
     @property
     def part(self) -> str | None:
-        """What says that only a part of the cell's tests was run, or None."""
+        """A note that only a part of the cell's tests was run, or None."""
         return f"run in part: {' '.join(self.args)}" if self.args else None
 
 
 def report_rows(root: Path, cells: Iterable[Cell]) -> list[ReportRow]:
-    """One row for each cell.
+    """Return one row for each cell.
 
     Raises:
         ResultError: a result file cannot be read.
@@ -64,7 +64,7 @@ def report_rows(root: Path, cells: Iterable[Cell]) -> list[ReportRow]:
 
 
 def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
-    """The row of a cell with this result, or of one that has not run."""
+    """Return the row of a cell with this result, or of a cell that has not run."""
     declared = cell.expectation
     row = ReportRow(
         cell=cell.id,
@@ -101,9 +101,9 @@ def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
 
 
 def trained(rows: Sequence[ReportRow]) -> tuple[int, int]:
-    """On how many releases PPO was seen to train, of how many that have it.
+    """Return on how many releases PPO trains, and how many releases have PPO.
 
-    What counts is the lane period; where no row is of it, each row.
+    Only the lane period counts. If no row is of that lane, every row counts.
     """
     lane = PERIOD if any(row.lane == PERIOD for row in rows) else None
     wanted = [row for row in rows if row.api != "none" and lane in (row.lane, None)]

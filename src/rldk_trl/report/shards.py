@@ -1,4 +1,4 @@
-"""Deals the cells out to machines, in loads of about the same length."""
+"""Split the cells among machines, in loads of about the same duration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GUESS_S = 60.0
 
 @dataclass(frozen=True)
 class Shard:
-    """What one machine runs: ``cells`` in the order of the matrix, ``seconds`` as they are expected to take."""
+    """What one machine runs: ``cells`` in the order of the matrix, and the ``seconds`` that they probably take."""
 
     number: int
     cells: tuple[str, ...]
@@ -26,15 +26,15 @@ class Shard:
 
 
 def make_shards(cells: Sequence[Cell], count: int, durations: Mapping[str, float]) -> list[Shard]:
-    """Deal the cells out to at most ``count`` shards, none of them empty; the same input gives the same shards.
+    """Split the cells into at most ``count`` shards. No shard is empty, and the same input gives the same shards.
 
     Args:
-        cells: in the order of the matrix.
+        cells: the cells in the order of the matrix.
         count: at least 1, at most 256.
-        durations: seconds of the cells that are known; any other is taken to last as long as their median.
+        durations: known seconds by cell. The median of these counts for every other cell.
 
     Raises:
-        CommandError: the count is not one that can be had.
+        CommandError: the count is out of range.
     """
     if not 1 <= count <= MOST_JOBS:
         raise CommandError(f"--shards {count}: write a number from 1 to {MOST_JOBS}, the most jobs in a job matrix")
@@ -44,7 +44,7 @@ def make_shards(cells: Sequence[Cell], count: int, durations: Mapping[str, float
     order = {cell.id: index for index, cell in enumerate(cells)}
     loads: list[list[str]] = [[] for _ in range(min(count, len(cells)))]
     totals = [0.0] * len(loads)
-    # The longest first, each to where least is; of equal loads to the one with fewer cells.
+    # The longest first, each to the smallest load; of equal loads, to the one with fewer cells.
     for cell in sorted(order, key=lambda name: (-seconds[name], order[name])):
         index = min(range(len(loads)), key=lambda at: (totals[at], len(loads[at]), at))
         loads[index].append(cell)
@@ -56,19 +56,19 @@ def make_shards(cells: Sequence[Cell], count: int, durations: Mapping[str, float
 
 
 def known_durations(root: Path, cells: Iterable[Cell]) -> dict[str, float]:
-    """Seconds of the cells that have a result of a whole run under ``root``.
+    """Return the seconds of the cells with the result of a whole run under ``root``.
 
     Raises:
-        CommandError: a result file cannot be read.
+        ResultError: a result file cannot be read.
     """
     results = [read_result(root, cell.id) for cell in cells]
     return {result.cell: result.duration_s for result in results if result is not None and not result.args}
 
 
 def job_matrix(shards: Iterable[Shard]) -> dict[str, list[dict[str, Any]]]:
-    """What ``strategy.matrix`` of a GitHub Actions job takes: one job a shard.
+    """Return the ``strategy.matrix`` of a GitHub Actions job, with one job per shard.
 
-    ``sessions`` is for ``xargs nox -s``: each name is quoted, as its parentheses mean something to a shell.
+    ``sessions`` is for ``xargs nox -s``. Each name is quoted, because parentheses have a meaning in a shell.
     """
     return {
         "include": [

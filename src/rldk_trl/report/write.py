@@ -1,4 +1,4 @@
-"""Writes the reports beside the results."""
+"""Write the reports next to the results."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def write_reports(
 
     Args:
         root: the folder that holds ``.matrix``.
-        cells: what was to be run.
-        listed: releases to name although nothing is run of them.
-        compare: another run, to say what changed since: its results, or its ``report.json``.
+        cells: the cells that were to run.
+        listed: releases to name although they are not run.
+        compare: another run (its results, or its ``report.json``) to show what changed since.
 
     Returns:
-        The paths.
+        The paths of the reports.
 
     Raises:
-        ResultError: a result file, or ``compare``, cannot be read; a report cannot be written; or (after the
-            other three are written) the templates' library is not installed.
+        ResultError: a result file, or ``compare``, cannot be read; a report cannot be written; or Jinja is not
+            installed (the other three reports are written first).
     """
     cells = list(cells)
     rows = report_rows(root, cells)
@@ -63,5 +63,5 @@ def _write(path: Path, text: str) -> None:
         write_whole(path, text)
     except OSError as error:
         raise ResultError(
-            f"{path}: cannot be written ({error.strerror or error}); make room or the folder writable"
+            f"{path}: cannot be written ({error.strerror or error}); free disk space or make the folder writable"
         ) from None

@@ -1,4 +1,4 @@
-"""Running one cell: choose, install, run, judge, store, and say how far the run is.
+"""Run one cell: choose, install, run, judge, store the result and report progress.
 
-What the results look like to a reader is in `report`.
+`report` presents the results.
 """

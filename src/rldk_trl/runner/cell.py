@@ -1,4 +1,4 @@
-"""Runs one cell: installs its lock and the code under test, runs pytest once, writes the result."""
+"""Run one cell: install its lock and the code under test, run pytest once, write the result."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from rldk_trl.runner.resolving import resolve
 from rldk_trl.runner.results import CellResult, ResultFiles, result_files, write_result
 from rldk_trl.runner.uv_tool import uv_environment
 
-# A cell reaches no hub, no tracker and no accelerator. One thread, so that the same seed gives the same
-# figures whatever the machine and however many cells run beside it; tiny models gain nothing from more.
+# A cell uses no Hub, no tracker and no accelerator. With one thread, the same seed gives the same numbers on any
+# machine, however many cells run at once. Tiny models do not run faster with more threads.
 CELL_ENV = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -52,10 +52,10 @@ _UV_CROSS = "\u00d7"  # the sign before each of uv's messages
 class CellJob:
     """What to run in a cell.
 
-    ``root``: the folder pytest runs in and ``.matrix`` lies in. ``python``: the interpreter of the cell's own
-    environment. ``own``: what installs rldk-trl; with it ``install``, more arguments to ``uv pip install``,
+    ``root``: the folder where pytest runs and that holds ``.matrix``. ``python``: the interpreter of the cell's own
+    environment. ``own``: the requirement that installs rldk-trl. ``install``: more arguments of ``uv pip install``,
     under the lock's constraints. ``sources``: files and folders under ``root`` that the result depends on.
-    ``base_env``: the whole environment to start from; ``env`` goes over it and over the usual variables.
+    ``base_env``: the whole environment to start from. ``env`` overrides it and the usual variables.
     """
 
     cell: Cell
@@ -74,14 +74,14 @@ class CellJob:
 
 
 def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
-    """Run a cell and write its result; a result of an earlier run is gone from the first moment on.
+    """Run a cell and write its result. The result of an earlier run is removed first.
 
     Args:
         job: what to run.
-        digest: `result_digest` of the job where the caller has it already.
+        digest: `result_digest` of the job, if the caller already has it.
 
     Raises:
-        RunError: a source or test that was named is not there.
+        RunError: a named source or test does not exist.
     """
     start = time.monotonic()
     files = result_files(job.root, job.cell.id)
@@ -90,7 +90,7 @@ def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
     digest = digest or result_digest(job)
     own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1"}
     env = {**job.base_env, **own_env, **job.env}
-    # The cell must import what is installed in it, nothing that the caller's shell adds.
+    # The cell must import only what is installed in it, not what the caller's shell adds.
     for name in ("PYTHONPATH", "PYTHONHOME"):
         env.pop(name, None)
     spent = {"install": 0.0, "test": 0.0}
@@ -117,17 +117,17 @@ def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
 
 
 def result_digest(job: CellJob) -> str:
-    """SHA-256 of all that a result depends on.
+    """Return the SHA-256 of everything that a result depends on.
 
     Raises:
-        RunError: a source or test that was named is not there.
+        RunError: a named source or test does not exist.
     """
     lock = lock_path(job.cell, job.constraints)
     try:
         sources = tree_digest(job.root, [str(path.relative_to(job.root)) for path in own_inputs(job)])
         ours = tree_digest(SOURCE, [str(path.relative_to(SOURCE)) for path in our_inputs(job)])
     except FileNotFoundError as error:
-        raise RunError(f"{job.cell.id}: {error}; mend `tests` or `sources` in noxfile.py") from None
+        raise RunError(f"{job.cell.id}: {error}; correct `tests` or `sources` in noxfile.py") from None
     parts = [
         inputs_digest(job.cell),
         lock.read_text(encoding="utf-8") if lock.exists() else "",
@@ -141,17 +141,17 @@ def result_digest(job: CellJob) -> str:
 
 
 def own_inputs(job: CellJob) -> list[Path]:
-    """The caller's files and folders that a cell depends on: its tests and sources."""
+    """Return the caller's files and folders that a cell depends on: its tests and sources."""
     return [job.root / place for place in (*job.sources, *(test.partition("::")[0] for test in job.tests))]
 
 
 def our_inputs(job: CellJob) -> list[Path]:
-    """The modules of this project that a cell's tests can reach."""
+    """Return the modules of this project that a cell's tests can reach."""
     tests = tuple(job.root / test.partition("::")[0] for test in job.tests)
     return _reachable(tuple(test for test in tests if test.exists()))
 
 
-@functools.cache  # a serial run asks for each of two hundred cells
+@functools.cache  # a serial run calls this for each of two hundred cells
 def _reachable(tests: tuple[Path, ...]) -> list[Path]:
     return reachable_files(SOURCE, tests)
 
@@ -159,21 +159,20 @@ def _reachable(tests: tuple[Path, ...]) -> list[Path]:
 def _observe(
     job: CellJob, files: ResultFiles, env: Mapping[str, str], deadline: float, spent: dict[str, float]
 ) -> Observed:
-    """Run the cell's phases; ``spent`` takes the seconds of uv's and pytest's processes."""
+    """Run the cell's phases, and add the seconds of uv's and pytest's processes to ``spent``."""
     cell = job.cell
     phase: Phase = "resolve"
     try:
         if cell.expectation.phase == "resolve":
-            resolve(
-                cell, job.uv, uv_environment(job.base_env)
-            )  # there is no lock: that it cannot be made is the claim
+            # There is no lock: the cell is declared as not resolvable.
+            resolve(cell, job.uv, uv_environment(job.base_env))
             return Observed("resolve")
         read_lock(cell, job.constraints)
         phase = "install"
         lock = str(lock_path(cell, job.constraints))
         pip = [job.uv, "pip"]
         target = ["--python", str(job.python)]
-        # `sync` makes the environment exactly the lock, whatever was in it.
+        # `sync` installs exactly the lock, whatever was there before.
         for command in (
             [*pip, "sync", *target, lock],
             [*pip, "install", *target, "--constraints", lock, job.own, *job.install],
@@ -185,7 +184,7 @@ def _observe(
         command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
         code, output = _run(job, files, env, command, deadline, spent, phase)
     except TimeoutError:
-        return Observed(phase, timed_out=True, problem=f"not done within the cell's {job.timeout_s:.0f} s")
+        return Observed(phase, timed_out=True, problem=f"not done within the cell's limit of {job.timeout_s:.0f} s")
     except RldkTrlError as error:
         if isinstance(error, ResolutionError):
             files.log.write_text(f"{error}\n", encoding="utf-8")
@@ -194,7 +193,7 @@ def _observe(
 
 
 def _tested(code: int, output: str, junit: Path) -> Observed:
-    """What pytest's end says."""
+    """Return what pytest's exit code and report show."""
     failure = read_import_failure(output) if code == IMPORT_FAILED else None
     if failure is not None:
         return Observed("import", problem=failure)
@@ -202,7 +201,7 @@ def _tested(code: int, output: str, junit: Path) -> Observed:
     try:
         return Observed("test", exit_code=code, report=read_junit(junit), last_lines=last_lines)
     except JUnitError as error:
-        # With a code that pytest itself gives no report, the code says more than the missing file.
+        # If pytest did not get to its report, the exit code says more than the missing file.
         problem = None if code < 0 or code > 1 else str(error)
         return Observed("test", problem=problem, exit_code=code, last_lines=last_lines)
 
@@ -228,7 +227,7 @@ def _uv_problem(output: str) -> str:
     for index, line in enumerate(lines):
         if line.startswith(("error:", _UV_CROSS)):
             return one_line(" ".join(lines[index:]).removeprefix("error:").lstrip(f"{_UV_CROSS} "))
-    return one_line(lines[-1]) if lines else "uv failed and said nothing"
+    return one_line(lines[-1]) if lines else "uv failed without a message"
 
 
 def _installed(job: CellJob, env: Mapping[str, str]) -> dict[str, str]:

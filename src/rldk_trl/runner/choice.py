@@ -1,4 +1,4 @@
-"""Whether a cell is to be run: what was asked for after ``--``, and what its last run has shown."""
+"""Decide whether to run a cell, from the options after ``--`` and the result of its last run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rldk_trl.runner.results import CellResult
 
 @dataclass(frozen=True)
 class Asked:
-    """Our own options after ``--``; ``args`` is the rest, which goes to pytest."""
+    """Our own options after ``--``. ``args`` is the rest, which goes to pytest."""
 
     fresh: bool = False
     only_failed: bool = False
@@ -24,7 +24,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whether to run a cell, and why (not)."""
+    """Whether to run a cell, and why or why not."""
 
     run: bool
     why: str
@@ -36,10 +36,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def read_options(posargs: Sequence[str]) -> Asked:
-    """Take our options out of what followed ``--``.
+    """Separate our options from pytest's in the arguments after ``--``.
 
     Raises:
-        RunError: an option of ours lacks its value, or two contradict each other.
+        RunError: one of our options has no value, or two contradict each other.
     """
     parser = _Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--fresh", action="store_true")
@@ -47,7 +47,7 @@ def read_options(posargs: Sequence[str]) -> Asked:
     parser.add_argument("--since", metavar="REV")
     found, rest = parser.parse_known_args(list(posargs))
     if found.fresh and (found.only_failed or found.since):
-        raise RunError("after --: --fresh runs every cell, --only-failed and --since choose some; give one of them")
+        raise RunError("after --: --fresh runs every cell, --only-failed and --since choose some; use one of them")
     return Asked(found.fresh, found.only_failed, found.since, tuple(rest))
 
 
@@ -58,10 +58,10 @@ def choose(
 
     Args:
         asked: the options.
-        expected: what its row declares.
-        previous: its last result, None where there is none.
-        digest: of its inputs as they are now.
-        touched: with ``--since``, whether the change touches one of its inputs.
+        expected: the status that its row declares.
+        previous: its last result, or None.
+        digest: digest of its current inputs.
+        touched: with ``--since``, whether one of its inputs has changed.
     """
     if asked.fresh:
         return Choice(True, "--fresh")
@@ -69,11 +69,11 @@ def choose(
     if asked.only_failed and (previous is None or declared):
         return Choice(False, "has not run" if previous is None else f"was {previous.status}, as declared")
     if asked.since is not None and not touched:
-        return Choice(False, f"no input of it has changed since {asked.since}")
+        return Choice(False, f"none of its inputs has changed since {asked.since}")
     if previous is None:
         return Choice(True, "has no result")
     if asked.args or previous.args:
-        why = "a run with pytest's own options is not the whole cell"
+        why = "options for pytest may run only a part of the cell"
     elif not declared:
         why = f"was {previous.status}"
     elif previous.digest != digest:

@@ -1,7 +1,7 @@
-"""Which of our own modules a cell's tests can reach, so that a change elsewhere does not run them again.
+"""Find the modules of this project that a cell's tests can reach, so that other changes do not run them again.
 
-Read from the import statements, those inside functions too: what a test never imports, directly or through
-another module, cannot change its result.
+They are read from import statements, including those inside functions. A module that a test never imports, directly
+or through another module, cannot change its result.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-# Where a cell's process starts besides its tests: pytest loads the plugin in each.
+# A cell's process starts here too, because pytest loads the plugin in every cell.
 ENTRY_POINTS = ("rldk_trl", "rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures", "rldk.integrations.trl.utils")
 
 
 def reachable_files(source: Path, tests: Iterable[Path]) -> list[Path]:
-    """The files under ``source`` (the folder that holds ``rldk`` and ``rldk_trl``) that tests can reach.
+    """Return the files under ``source`` (the folder that holds ``rldk`` and ``rldk_trl``) that tests can reach.
 
-    Only Python files: the data beside them is made from the matrix and from TRL's wheels, changes with every new
-    release, and is held to its sources by unit tests.
+    These are only Python files. The data files are made from the matrix and from TRL's wheels and change with every
+    new release; unit tests check them against their sources.
 
     Args:
         source: our source folder.
@@ -50,7 +50,7 @@ def _imports(file: Path) -> set[str]:
 
 
 def _files_of(source: Path, name: str) -> list[Path]:
-    """The module's file and those of the packages it lies in; none where it is not ours."""
+    """Return the file of a module and those of its packages; empty if the module is not ours."""
     if name.partition(".")[0] not in ("rldk", "rldk_trl"):
         return []
     files = []

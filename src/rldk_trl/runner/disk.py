@@ -1,4 +1,4 @@
-"""Keeps the cells' environments within a disk budget: the ones used longest ago go first."""
+"""Keep the cells' environments within a disk budget. The least recently used are removed first."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rldk_trl.errors import RunError
 
 BUDGET_VARIABLE = "RLDK_TRL_DISK_GB"
 DEFAULT_BUDGET_GB = 10.0
-_RECORD = ".rldk-trl-used"  # its content: bytes; its time: of the last use
+_RECORD = ".rldk-trl-used"  # its content: the size in bytes; its modification time: the last use
 
 
 def budget_bytes(environ: Mapping[str, str]) -> float:
-    """The budget in bytes.
+    """Return the budget in bytes.
 
     Raises:
-        RunError: the variable is no number of gigabytes.
+        RunError: the variable is not a number of gigabytes.
     """
     text = environ.get(BUDGET_VARIABLE, str(DEFAULT_BUDGET_GB))
     try:
@@ -32,7 +32,7 @@ def budget_bytes(environ: Mapping[str, str]) -> float:
 
 
 def record_use(environment: Path) -> int:
-    """Note that an environment has just been used, and how many bytes it takes by itself; returns these.
+    """Record that an environment has just been used and how many bytes it takes; return the bytes.
 
     A file that uv hard-linked from its cache counts in part.
     """
@@ -46,15 +46,15 @@ def record_use(environment: Path) -> int:
 
 
 def prune(environments: list[Path], budget: float, in_use: Path | None = None) -> list[Path]:
-    """Remove environments, the one used longest ago first, until the rest fits the budget.
+    """Remove environments, the least recently used first, until the rest fits the budget.
 
     Args:
-        environments: folders; those without a record of use (being made, or not ours) are passed over.
+        environments: folders; those without a record of use (being made, or not ours) are skipped.
         budget: bytes.
-        in_use: never removed.
+        in_use: an environment that is never removed.
 
     Returns:
-        What was removed.
+        The removed environments.
     """
     used = {}
     for path in environments:

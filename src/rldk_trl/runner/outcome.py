@@ -1,7 +1,7 @@
-"""From what was seen in a cell, and what was declared, to its status. Pure functions.
+"""Derive the status of a cell from what was seen and what was declared. Pure functions.
 
-``fail``: something ran and failed, or failed otherwise than declared. ``error``: nothing was measured (no
-lock, no environment, no test passed, pytest broke). A TRL whose PPO cannot be imported fails in the phase import.
+``fail``: something ran and failed, or did not fail as declared. ``error``: nothing was measured (no lock, no
+environment, no test passed, pytest broke). If TRL's PPO cannot be imported, the cell fails in the phase import.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rldk_trl.matrix.schema import LATE_PHASES, Expectation, Phase
 from rldk_trl.runner.junit import Failure, JUnitReport
 
 Status = Literal["pass", "fail", "xfail", "xpass", "no-ppo", "error", "timeout"]
-# Each declaration's own status; any other status fails the session.
+# The status that each declaration expects. Any other status fails the session.
 DECLARED: dict[str, Status] = {"pass": "pass", "no-ppo": "no-ppo", "xfail": "xfail"}
 
 _IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
@@ -26,9 +26,9 @@ _TESTS_FAILED, _INTERRUPTED, _NO_TESTS = 1, 2, 5
 class Observed:
     """How a cell ended.
 
-    ``phase`` is the one it ended in; ``problem`` says why it did not get through that phase, if so; in the phase
-    import as ``Class: message``.
-    ``exit_code`` and ``report`` are pytest's, where it ran, and ``last_lines`` the end of its output.
+    ``phase``: the phase in which it ended. ``problem``: why it did not get through that phase, or None; in the phase
+    import it is ``Class: message``. ``exit_code`` and ``report``: pytest's, if pytest ran. ``last_lines``: the end of
+    pytest's output.
     """
 
     phase: Phase
@@ -41,7 +41,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A cell's status, the phase that decided it (None: got through) and the reason (None: a plain pass)."""
+    """A cell's status, the phase that decided it (None: all phases passed) and the reason (None: a plain pass)."""
 
     status: Status
     phase: Phase | None = None
@@ -49,7 +49,7 @@ class Verdict:
 
 
 def classify(expected: Expectation, seen: Observed) -> Verdict:
-    """The status of a cell."""
+    """Return the status of a cell."""
     verdict = _judge(seen)
     if verdict.status == "timeout" or expected.status == "pass":
         return verdict
@@ -57,7 +57,7 @@ def classify(expected: Expectation, seen: Observed) -> Verdict:
         return Verdict("no-ppo", None, expected.reason) if verdict.status == "pass" else verdict
     declared = _declared(expected)
     if verdict.status == "pass":
-        return Verdict("xpass", None, f"passed, but {declared}: take the declaration out of matrix.toml")
+        return Verdict("xpass", None, f"passed, but {declared}: remove the declaration from matrix.toml")
     if verdict.status == "error" and verdict.phase in LATE_PHASES:
         return verdict
     if verdict.phase == expected.phase and _matches(expected, seen):
@@ -66,7 +66,7 @@ def classify(expected: Expectation, seen: Observed) -> Verdict:
 
 
 def otherwise_than(expected: Expectation) -> str:
-    """How the reason begins of a cell that failed otherwise than declared; then comes what was seen."""
+    """Return the start of the reason for a cell that did not fail as declared. What was seen follows it."""
     return f"{_declared(expected)}, but: "
 
 
@@ -75,7 +75,7 @@ def _declared(expected: Expectation) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text on one line of bearable length."""
+    """Return the text on one line, shortened if it is too long."""
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 3] + "..."
 
@@ -89,14 +89,14 @@ def _matches(expected: Expectation, seen: Observed) -> bool:
 
 
 def _judge(seen: Observed) -> Verdict:
-    """What was seen, without regard to what was declared: pass, fail, error or timeout."""
+    """Return the status for what was seen, whatever was declared: pass, fail, error or timeout."""
     if seen.timed_out:
         return Verdict("timeout", seen.phase, one_line(seen.problem or "the time limit was reached"))
     if seen.problem is not None:
-        # A TRL that is installed and cannot be imported has been measured.
+        # That an installed TRL cannot be imported is a measurement.
         return Verdict("fail" if seen.phase == "import" else "error", seen.phase, one_line(seen.problem))
     if seen.phase != "test":
-        return Verdict("pass")  # that phase was all there was to do, and it went through
+        return Verdict("pass")  # this phase was the only one, and it succeeded
     broken = _broken(seen.exit_code, seen.report)
     if broken is not None or seen.report is None:
         said = f"; its last lines: {' '.join(seen.last_lines.split())}" if seen.last_lines.strip() else ""
@@ -105,7 +105,7 @@ def _judge(seen: Observed) -> Verdict:
 
 
 def _broken(code: int | None, report: JUnitReport | None) -> str | None:
-    """Why pytest's end and report say nothing about the tests, or None where they do."""
+    """Return why pytest's exit code and report do not show what the tests did, or None if they do."""
     if code is not None and code < 0:
         return f"pytest was ended by signal {_signal_name(-code)}"
     if code == _NO_TESTS:
@@ -113,7 +113,7 @@ def _broken(code: int | None, report: JUnitReport | None) -> str | None:
     if report is None or code not in (0, _TESTS_FAILED, _INTERRUPTED):
         return f"pytest ended with exit code {code} and no usable report"
     if (code == 0) == bool(report.failures):
-        return f"pytest ended with exit code {code}, but reports {len(report.failures)} failed"
+        return f"pytest ended with exit code {code}, but its report has {len(report.failures)} failed"
     return None
 
 
@@ -124,7 +124,7 @@ def _judge_report(report: JUnitReport) -> Verdict:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         return Verdict("fail", phase, one_line(f"{failures[0].test}: {failures[0].message}") + more)
     if counts.passed == 0:
-        ended = f"{counts.skipped} skipped, {counts.xfailed} failed as marked"
+        ended = f"{counts.skipped} skipped, {counts.xfailed} xfailed"
         return Verdict("error", "test", f"no test passed: {ended}")
     return Verdict("pass")
 

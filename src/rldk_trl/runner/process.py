@@ -1,4 +1,4 @@
-"""Runs a program whose output is both shown and logged, and which never outlives its time limit."""
+"""Run a program, show and log its output, and end it at its time limit."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from typing import IO, Any, TextIO, cast
 
 _GRACE_S = 3.0
 _PR_SET_PDEATHSIG = 1
-# Looked up before the fork, after which little is safe.
+# Looked up before the fork, because little is safe after it.
 _PRCTL: Any = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def run_logged(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, timeout_s: float
 ) -> tuple[int, str]:
-    """Run a command in a process group of its own; its output goes to our standard output and onto the log.
+    """Run a command in its own process group. Its output goes to our standard output and is added to the log.
 
     Returns:
         The exit code (negative: the signal that ended it) and the output.
 
     Raises:
         TimeoutError: the limit was reached; the whole group has been killed.
-        OSError: the log could not be written (a full disk); the program has run to its end all the same.
+        OSError: the log could not be written (a full disk). The program has still run to its end.
     """
     with log.open("ab", buffering=0) as log_file, _terminate_raises():
         log_file.write(f"$ {' '.join(command)}\n".encode())
@@ -59,7 +59,7 @@ def run_logged(
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"not done after {timeout_s:.0f} s") from None
         finally:
-            # Also after a good end: a worker left behind would hold the pipe, and the machine, for ever.
+            # Also after a normal exit: a leftover worker would keep the pipe open and the machine busy for ever.
             _kill_group(process)
             reader.join(_GRACE_S)
     if unwritten:
@@ -68,7 +68,7 @@ def run_logged(
 
 
 def _die_with_parent() -> None:
-    # A `kill -9` of nox runs none of our cleaning up: the kernel ends the cell instead (prctl(2)).
+    # After `kill -9` of nox our cleanup does not run, so the kernel ends the cell (prctl(2)).
     _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -82,7 +82,7 @@ def _copy(source: BufferedReader, log_file: IO[bytes], output: list[bytes], unwr
                 log_file.write(chunk)
             except OSError as error:
                 unwritten.append(error)
-        # An output that is closed or knows fewer letters must not stop the reading: the program would hang.
+        # Keep reading if the output is closed or has a smaller character set: otherwise the program would hang.
         try:
             if show is not None:
                 encoding = show.encoding or "utf-8"
@@ -108,7 +108,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _terminate_raises() -> Iterator[None]:
-    """Make SIGTERM an exception: `nox -j` ends its sessions with it, and our group is not in nox's."""
+    """Make SIGTERM an exception. `nox -j` ends its sessions with it, and our process group is not in nox's."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

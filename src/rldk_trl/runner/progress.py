@@ -1,7 +1,7 @@
-"""How far a run of the matrix is: events that all of its processes append, and what can be said from them.
+"""Report the progress of a run of the matrix, from the events that all its processes append to a file.
 
-``nox -j`` runs each cell in a process of its own, so what is known lies in a file: one line an event, each
-written at once, so that a kill leaves whole lines.
+``nox -j`` runs each cell in its own process, so the events are in a file, one line per event. Each line is written
+at once, so that a kill leaves whole lines.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class CellEnd:
 
 
 def begin(root: Path, session: str, cells: Mapping[str, Collection[str]], argv: Sequence[str]) -> bool:
-    """Open a run in this process's environment; False in a process that another one's run has started.
+    """Open a run in this process's environment. Return False if the process belongs to a run of another process.
 
     Args:
         root: the folder that holds ``.matrix``.
         session: the session's name, ``trl_matrix``.
         cells: every cell's id with its tags.
-        argv: nox's own arguments, which say what is selected.
+        argv: nox's own arguments, which select the cells.
     """
     if RUN_VARIABLE in os.environ:
         return False
@@ -53,7 +53,7 @@ def begin(root: Path, session: str, cells: Mapping[str, Collection[str]], argv: 
 
 
 def selected(session: str, cells: Mapping[str, Collection[str]], argv: Sequence[str]) -> list[str]:
-    """The cells that nox's ``-s``, ``-e``, ``-t`` and ``-k`` select; all of them where it is not said so."""
+    """Return the cells that nox's ``-s``, ``-e``, ``-t`` and ``-k`` select; all of them without these options."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-s", "-e", "--session", "--sessions", nargs="*", action="extend", default=[])
     parser.add_argument("-t", "--tags", nargs="*", action="extend", default=[])
@@ -77,22 +77,22 @@ def _matches(expression: str, session: str, cell: str, tags: Collection[str]) ->
     try:
         return bool(keyword_match(expression, [f"{session}({cell})", f"{session}(cell={cell!r})", *tags, session]))
     except (SyntaxError, NameError, TypeError):
-        return True  # nox itself will say so
+        return True  # nox itself reports the wrong expression
 
 
 def started(cell: str) -> None:
-    """Note that a cell has been started."""
+    """Record that a cell has started."""
     _append({"event": "start", "cell": cell, "time": time.time()})
 
 
 def ended(end: CellEnd) -> str:
-    """Note how a cell ended; returns the line that says how far the run is."""
+    """Record how a cell ended; return the progress line."""
     _append({"event": "end", "time": time.time(), **vars(end)})
     return line(_events(), int(os.environ.get(TOTAL_VARIABLE, "0")), time.time())
 
 
 def line(events: Sequence[Mapping[str, Any]], total: int, now: float) -> str:
-    """Cells done of all, failures, what runs now, and the time left at the pace of those that ran."""
+    """Return the progress line: cells done, failures, cells running, and the time left at the present pace."""
     ends = [event for event in events if event["event"] == "end"]
     done = {str(event["cell"]) for event in ends}
     running = [str(event["cell"]) for event in events if event["event"] == "start" and event["cell"] not in done]
@@ -109,7 +109,7 @@ def line(events: Sequence[Mapping[str, Any]], total: int, now: float) -> str:
 
 
 def ends_of_run() -> list[CellEnd]:
-    """How the cells of this run ended, in the order in which they did."""
+    """Return how the cells of this run ended, in that order."""
     names = CellEnd.__dataclass_fields__
     return [
         CellEnd(**{name: value for name, value in event.items() if name in names})
@@ -119,11 +119,11 @@ def ends_of_run() -> list[CellEnd]:
 
 
 def failures_table(ends: Sequence[CellEnd], session: str) -> list[str]:
-    """The lines that end a run in which not all is as declared: cell, phase, error, log, command."""
+    """Return a table of the cells that were not as declared: phase, error, log, command. Empty if all were."""
     failed = [end for end in ends if not end.declared]
     if not failed:
         return []
-    rows = [("cell", "status", "phase", "error", "log", "again")]
+    rows = [("cell", "status", "phase", "error", "log", "run again with")]
     for end in failed:
         reason = (end.reason or "").split("\n")[0]
         short = textwrap.shorten(reason, _LONGEST_ERROR, placeholder="...")

@@ -1,4 +1,4 @@
-"""Resolves the requirements of a cell with uv, as of the cell's cut-off date."""
+"""Resolve the requirements of a cell with uv, as of the cell's cut-off date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rldk_trl.matrix.cells import Cell
 
 
 def compile_command(uv: str, cell: Cell) -> list[str]:
-    """The ``uv pip compile`` that resolves a cell; the requirements go to its standard input."""
+    """Return the ``uv pip compile`` command that resolves a cell. The requirements go to its standard input."""
     fixed = cell.matrix.fixed
     command = [uv, "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
     command += ["--python-version", cell.matrix.python, "--exclude-newer", f"{cell.cutoff}T23:59:59Z"]
@@ -21,7 +21,7 @@ def compile_command(uv: str, cell: Cell) -> list[str]:
 
 
 def resolve(cell: Cell, uv: str, environment: dict[str, str]) -> list[str]:
-    """Resolve a cell now, asking the index; returns the lines that uv printed.
+    """Resolve a cell now from the index; return the lines that uv printed.
 
     Raises:
         ResolutionError: uv found no resolution.

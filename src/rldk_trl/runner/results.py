@@ -18,13 +18,13 @@ RESULTS = Path(".matrix") / "results"
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a run of a cell has shown.
+    """The result of one run of a cell.
 
     ``duration_s``: seconds for everything, installation included. ``packages``: name to version as installed.
-    ``args``: what was given to pytest after ``--``; a run with such is not the whole cell. ``digest``:
-    SHA-256 of all that the result depends on. ``install_s``, ``pytest_s``: seconds of uv's and of pytest's own
-    processes; the rest of ``duration_s`` is ours. ``finished``: when the run ended, ISO 8601 in UTC; empty where an
-    older rldk-trl has written the result.
+    ``args``: the options for pytest after ``--``; a run with such options may be only a part of the cell. ``digest``:
+    SHA-256 of everything that the result depends on. ``install_s``, ``pytest_s``: seconds of uv's and of pytest's own
+    processes; the rest of ``duration_s`` is ours. ``finished``: when the run ended, ISO 8601 in UTC; empty if an
+    older rldk-trl wrote the result.
     """
 
     cell: str
@@ -45,21 +45,21 @@ class CellResult:
 
 @dataclass(frozen=True)
 class ResultFiles:
-    """Where the parts of one cell's result lie."""
+    """The paths of one cell's result."""
 
     json: Path
     log: Path
     junit: Path
 
     def remove(self) -> None:
-        """Remove what an earlier run has left, the result first: it must not stand without its log."""
-        # What a kill in the middle of a write has left has a name of its own (files.write_whole).
+        """Remove the files of an earlier run, the result first: a result must not exist without its log."""
+        # A kill in the middle of a write leaves a temporary file (files.write_whole).
         for path in (self.json, self.junit, self.log, *self.json.parent.glob(f".{self.json.name}.*.tmp")):
             path.unlink(missing_ok=True)
 
 
 def result_files(root: Path, cell_id: str) -> ResultFiles:
-    """The result's files for a cell, under the folder that holds ``.matrix``."""
+    """Return the paths of a cell's result, under the folder that holds ``.matrix``."""
     folder = root / RESULTS
     return ResultFiles(folder / f"{cell_id}.json", folder / f"{cell_id}.log", folder / f"{cell_id}.xml")
 
@@ -72,19 +72,19 @@ def write_result(root: Path, result: CellResult) -> Path:
 
 
 def read_result(root: Path, cell_id: str) -> CellResult | None:
-    """The result of a cell's last run, or None where it has not run or was stopped.
+    """Return the result of a cell's last run, or None if the cell has not run or was stopped.
 
     Raises:
-        ResultError: the file is there but is no result.
+        ResultError: the file exists but is not a result.
     """
     return read_result_file(result_files(root, cell_id).json)
 
 
 def read_result_file(path: Path) -> CellResult | None:
-    """The result in a file that is named for its cell, or None where there is none.
+    """Return the result in a file that is named after its cell, or None if the file does not exist.
 
     Raises:
-        ResultError: the file is there but is no result.
+        ResultError: the file exists but is not a result.
     """
     cell_id = path.name.removesuffix(".json")
     try:

@@ -1,4 +1,4 @@
-"""What a nox session of one cell does: decide, run, judge, tell how far the run is, tidy up."""
+"""The nox session of one cell: decide, run, judge, report progress, free disk space."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from rldk_trl.runner.since import changed_files, row_changed, touches
 
 
 def watch_run(session: str, cells: Sequence[Cell]) -> None:
-    """Open a run, and end this process, if it is the one that opened it, with the table of what failed."""
+    """Open a run. The process that opened it prints the table of what failed at its exit."""
     if begin(Path.cwd(), session, {cell.id: cell.tags for cell in cells}, sys.argv[1:]):
         atexit.register(_say_failures, session)
 
 
 def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
-    """Run a cell if it is to be run; fail the session where its status is not the declared one.
+    """Run a cell unless it can be skipped; fail the session if its status is not the declared one.
 
     Returns:
-        Whether it was run.
+        Whether the cell was run.
     """
     try:
         previous = _previous(job)
@@ -49,24 +49,24 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
         session.error(str(error))
     except OSError as error:  # a full disk, or a results folder that cannot be written
         place = error.filename or job.root / ".matrix"
-        session.error(f"{job.cell.id}: {error.strerror}: {place}; mend that and run it again")
+        session.error(f"{job.cell.id}: {error.strerror}: {place}; fix that and run the cell again")
     _end(session, job, result, ran=True)
     declared = DECLARED[job.cell.expectation.status]
     said = f"{job.cell.id}: {result.status}" + (f" ({result.reason})" if result.reason else "")
     if result.status != declared:
         log = result_files(job.root, job.cell.id).log.relative_to(job.root)
-        session.error(f'{said}; declared {declared}; see {log}; again: nox -s "trl_matrix({job.cell.id})"')
+        session.error(f'{said}; declared {declared}; see {log}; run again with: nox -s "trl_matrix({job.cell.id})"')
     tests = result.tests
     session.log(f"{said}; {tests.passed} passed, {tests.skipped} skipped in {result.duration_s:.0f} s")
     return True
 
 
 def keep_within(session: nox.Session, budget: float, environment: Path) -> None:
-    """Note the use of this cell's environment, and remove those used longest ago over the budget (bytes)."""
+    """Record the use of this cell's environment; remove the least recently used ones over the budget (bytes)."""
     try:
         record_use(environment)
     except OSError:
-        return  # removed meanwhile by a session beside this one
+        return  # another session has removed it meanwhile
     for removed in prune(list(environment.parent.glob("trl_matrix*")), budget, in_use=environment):
         session.log(f"removed {removed.name}: over the disk budget")
 
@@ -75,7 +75,7 @@ def _previous(job: CellJob) -> CellResult | None:
     try:
         return read_result(job.root, job.cell.id)
     except RldkTrlError:
-        return None  # no result of ours: the cell's run replaces it
+        return None  # not a result: the cell's run replaces it
 
 
 def _choice(job: CellJob, asked: Asked, previous: CellResult | None, digest: str) -> Choice:

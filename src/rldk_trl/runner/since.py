@@ -1,4 +1,4 @@
-"""What git says has changed since a revision, and whether that touches a cell."""
+"""Find what has changed since a git revision, and whether that touches a cell."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from rldk_trl.matrix.locks import inputs_digest
 
 
 def changed_files(root: Path, revision: str) -> frozenset[Path]:
-    """The files that differ from ``revision`` in the working tree, untracked ones too, as absolute paths.
+    """Return the files that differ from ``revision`` in the working tree, and untracked files, as absolute paths.
 
     Raises:
-        RunError: git is not there, ``root`` is in no checkout, or there is no such revision.
+        RunError: git is not installed, ``root`` is not in a checkout, or the revision does not exist.
     """
     top = Path(_git(root, revision, "rev-parse", "--show-toplevel").strip())
-    # `--end-of-options`: a revision that begins with a dash is no option of git's.
+    # `--end-of-options`: a revision that begins with a dash is not an option of git.
     differ = _git(top, revision, "diff", "--name-only", "-z", "--end-of-options", revision, "--")
     untracked = _git(top, revision, "ls-files", "-z", "--others", "--exclude-standard")
     return frozenset((top / name).resolve() for name in (differ + untracked).split("\0") if name)
 
 
 def touches(changed: Iterable[Path], inputs: Iterable[Path]) -> bool:
-    """Whether one of the changed files is an input, or lies in a folder that is one."""
+    """Whether one of the changed files is an input, or is in a folder that is an input."""
     places = {place.resolve() for place in inputs}
     return any(not places.isdisjoint({file, *file.parents}) for file in changed)
 
 
 def row_changed(cell: Cell, revision: str) -> bool:
-    """Whether a cell's row in ``matrix.toml`` is another than at ``revision``; one that cannot be told counts so."""
+    """Whether a cell's row in ``matrix.toml`` differs from ``revision``. If it cannot be read there, it differs."""
     path = cell.matrix.path.resolve()
     shown = subprocess.run(
         ["git", "show", f"{revision}:./{path.name}"], cwd=path.parent, capture_output=True, text=True, check=False
@@ -55,5 +55,5 @@ def _git(folder: Path, revision: str, *arguments: str) -> str:
         raise RunError("--since: git is not installed; leave --since out") from None
     if done.returncode != 0:
         said = " ".join(done.stderr.split())
-        raise RunError(f"--since {revision}: git says: {said}; name a revision that `git log` shows")
+        raise RunError(f"--since {revision}: git reports: {said}; name a revision that `git log` shows")
     return done.stdout

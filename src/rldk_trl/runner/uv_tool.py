@@ -1,4 +1,4 @@
-"""Finds uv, and tells it where torch's CPU build comes from."""
+"""Find uv, and tell it where to find torch's CPU build."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rldk_trl.errors import RunError
 
 
 def find_uv() -> str:
-    """The uv program: of the extra ``nox``, else the one on the path.
+    """Return the uv program: the one from the extra ``nox``, or else the one on the path.
 
     Raises:
-        RunError: there is none.
+        RunError: uv is not installed.
     """
     try:
         import uv
@@ -31,10 +31,10 @@ def find_uv() -> str:
 
 
 def uv_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What to add to the environment so that uv finds the same torch as pip does.
+    """Return the environment variables with which uv finds the same torch as pip.
 
-    Where a find-links is set, for uv or for pip, uv gets that one; otherwise torch's CPU index, unless the
-    user chose another backend.
+    If find-links is set for uv or for pip, uv uses that. Otherwise uv uses torch's CPU index, unless the user
+    chose another backend.
     """
     environ = os.environ if environ is None else environ
     if environ.get("UV_FIND_LINKS"):
@@ -46,8 +46,8 @@ def uv_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _pip_config_find_links(environ: Mapping[str, str]) -> list[str]:
-    # pip's own reading of its files: they lie in up to five places, with rules of precedence.
-    # A nox that uv has installed has no pip beside it; the user's own then knows.
+    # pip reads its own configuration: the files are in up to five places, with rules of precedence.
+    # A nox that uv installed has no pip in its environment; then the pip on the path is asked.
     for pip in ([sys.executable, "-m", "pip"], ["pip"]):
         try:
             listed = subprocess.run(

@@ -1,5 +1,5 @@
 "use strict";
-// The page is whole without this: here are only filters, sorting, several cells open at once, and the theme.
+// The page works without this script, which adds filters, sorting, several open cells at once, and the theme.
 (() => {
   const page = document.documentElement;
   const one = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@
   const releases = bands.flatMap((band) => band.releases);
   page.classList.add("js");
 
-  // Opening. Addresses such as report.html#cell-0.23.0 lead to a cell.
+  // Opening. Addresses such as report.html#cell-0.23.0 open a cell.
   const links = new Map();
   for (const link of all("td > a.open", table)) {
     link.setAttribute("aria-expanded", "false");
@@ -101,14 +101,14 @@
     filter();
   };
 
-  // Sorting. Bands stand only where releases are in their own order.
+  // Sorting. Bands are shown only if the releases are in their own order.
   let sorted = { heading: table.querySelector("[aria-sort]"), up: false };
   const bandsShown = () => {
     const natural = sorted.heading.dataset.sort === "release";
     for (const band of bands) band.body.hidden = !natural || band.releases.every((body) => body.hidden);
   };
   const columns = () => {
-    // The second row of headings stands under the groups of the first.
+    // The second row of headings is under the groups of the first.
     const [first, second] = all("thead tr", table).map((row) => [...row.cells]);
     return [...first.filter((cell) => cell.rowSpan === 2), ...second];
   };
@@ -134,7 +134,7 @@
       const compare = new Intl.Collator("en", { numeric: true }).compare;
       order = [...releases].sort((a, b) => {
         const [left, right] = [keys.get(a), keys.get(b)];
-        // What has no value comes last, whichever way.
+        // A release without a value comes last in both directions.
         if (left === null || right === null) return (left === null) - (right === null) || number(b) - number(a);
         return turn * compare(left, right) || number(b) - number(a);
       });
@@ -154,7 +154,7 @@
     });
   }
 
-  // Theme: the machine's, until chosen here.
+  // Theme: the system's, until the reader chooses one.
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const stored = (set) => {
     try {

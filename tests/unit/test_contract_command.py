@@ -75,8 +75,8 @@ def test_outside_a_checkout(tmp_path, monkeypatch, capsys):
 
 def test_a_page_without_a_block(checkout):
     page = checkout / "docs" / "generations.md"
-    page.write_text(page.read_text().replace("contract: reads", "contract: writes"))
-    with pytest.raises(ContractError, match="look at 'reads'"):
+    page.write_text(page.read_text().replace("contract: warnings", "contract: writes"))
+    with pytest.raises(ContractError, match="look at 'warnings'"):
         session.tables.fill(page.read_text(), data.Contract(()))
 
 

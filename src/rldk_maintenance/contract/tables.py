@@ -124,24 +124,6 @@ def _fields(contract: Contract) -> str:
     return table(["config", "option", "releases: default", "`__post_init__` may set"], rows)
 
 
-def _reads(contract: Contract) -> str:
-    rows = []
-    for fact in contract.names("reads "):
-        _, trainer, role, attribute = fact.split(" ", 3)
-        for places, spans in _by_value(contract.runs(fact)).items():
-            rows.append([_code(trainer), role, _code(attribute), ", ".join(spans), _code(list(places))])
-    order = {name: index for index, name in enumerate(("policy", "ref", "reward", "value"))}
-    rows.sort(key=lambda row: (row[0], order[row[1]], row[2]))
-    return table(["trainer", "model", "reads", "releases", "in"], rows)
-
-
-def _by_value(runs: list[Run]) -> Mapping[tuple[str, ...], list[str]]:
-    found: dict[tuple[str, ...], list[str]] = {}
-    for run in runs:
-        found.setdefault(tuple(run.value), []).append(str(run))
-    return found
-
-
 def _warnings(contract: Contract) -> str:
     rows = [
         [_code(fact.removeprefix("warns ")), str(run), _code(run.value)]
@@ -168,7 +150,6 @@ TABLES: Mapping[str, Callable[[Contract], str]] = {
     "places": _places,
     "parameters": _parameters,
     "options": _fields,
-    "reads": _reads,
     "warnings": _warnings,
     "pythons": _pythons,
 }

@@ -77,7 +77,7 @@ def trl_contract(session: nox.Session) -> None:
 
 @nox.session
 def trl_tables(session: nox.Session) -> None:
-    """Write docs/failures.md and docs/measured.md from the results of all cells; -- --partial, --docs or --check."""
+    """Write docs/failures.md, measured.md and the library's defaults.json from all results; -- --partial, --docs."""
     session.install("packaging", "pytest")
     maintain(session, "tables", *session.posargs)
 
@@ -86,7 +86,7 @@ def trl_tables(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
     session.install("packaging", *group("test"))
-    for command in ("contract", "tables"):
+    for command in ("tables", "contract"):  # docs/config.md shows what `tables` writes
         maintain(session, command, "--docs")
     tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})

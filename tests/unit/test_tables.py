@@ -242,7 +242,9 @@ def test_the_command(tmp_path, run, monkeypatch, capsys):
     monkeypatch.setattr(command, "load_matrix", lambda: cells[0].matrix)
     monkeypatch.setattr(command, "DATA_FILE", tmp_path / "measured.json")
     assert cli.main(["tables"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["measured.json", "docs/failures.md", "docs/measured.md"]
+    assert capsys.readouterr().out.splitlines() == [
+        *("measured.json", "docs/failures.md", "docs/measured.md", "src/rldk/integrations/trl/config/defaults.json")
+    ]
     assert json.loads((tmp_path / "measured.json").read_text())["cells"] == [10, 10]
     assert cli.main(["tables", "--check"]) == 0
     page = tmp_path / "docs/measured.md"

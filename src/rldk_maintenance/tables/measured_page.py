@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rldk_maintenance.tables.data import Measured
+from rldk_maintenance.tables.defaults import defaults_seen
 from rldk_maintenance.tables.markdown import MADE, code, source_line, table, where_seen
 from rldk_maintenance.tables.spans import counted
 
@@ -104,25 +105,11 @@ def _attribute(entry: str) -> str:
 
 
 def _defaults(measured: Measured) -> str:
-    lane = next(iter(measured.lanes))
-    entries = measured.tables["defaults"]
-    seen = {
-        release
-        for by_saw in entries.values()
-        for by_lane in by_saw.values()
-        for release in by_lane.get(lane, frozenset())
-    }
-    order = [release for release in measured.releases if release in seen]
     rows = []
-    for entry, by_saw in entries.items():
-        values = {release: _default(by_saw, release, lane) for release in order}
-        steps = [(value, next(group)) for value, group in groupby(order, values.__getitem__)]
+    for option, seen in defaults_seen(measured).items():
+        # Two tests that built the config in different ways may have seen two.
+        shown = {release: " or ".join(map(code, found)) or _NONE for release, found in seen.items()}
+        steps = [(value, next(group)) for value, group in groupby(shown, shown.__getitem__)]
         if len({value for value, _ in steps} - {_NONE}) > 1:
-            rows.append([code(entry), "; ".join(f"{release}: {value}" for value, release in steps)])
+            rows.append([code(option), "; ".join(f"{release}: {value}" for value, release in steps)])
     return table(["option", "since release: default"], rows)
-
-
-def _default(by_saw: Mapping[str, Mapping[str, frozenset[str]]], release: str, lane: str) -> str:
-    # Two tests that built the config in different ways may have seen two.
-    found = [code(saw) for saw, by_lane in by_saw.items() if release in by_lane.get(lane, frozenset())]
-    return " or ".join(found) or _NONE

@@ -47,7 +47,7 @@ def tests(session: nox.Session, pytest: str) -> None:
 @nox.session
 def matrix_update(session: nox.Session) -> None:
     """Ask the index for new TRL releases; add, resolve and run them, and leave a diff to review."""
-    session.install("packaging", "pip", *group("test"))
+    session.install(*group("test"))
     maintain(session, "update", *session.posargs)
 
 
@@ -62,17 +62,15 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types with mypy --strict."""
-    session.install("packaging", *group("typecheck"))
+    session.install(*group("typecheck"))
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def trl_contract(session: nox.Session) -> None:
     """Read every TRL release's wheel, installing none; write the data and the docs made from it; -- --offline."""
-    session.install("packaging", "pip", "pytest")
-    session.run(
-        "python", "-m", "rldk_maintenance", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")}
-    )
+    session.install(*group("maintenance"))
+    maintain(session, "contract", *session.posargs)
 
 
 @nox.session
@@ -85,7 +83,7 @@ def trl_tables(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Make the pages that come from data anew, and run every command and block of README and docs; asks nobody."""
-    session.install("packaging", *group("test"))
+    session.install(*group("test"))
     for command in ("tables", "contract"):  # docs/config.md shows what `tables` writes
         maintain(session, command, "--docs")
     tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]

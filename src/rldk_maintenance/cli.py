@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rldk_maintenance.contract.session import write_contract, write_made
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.nightly import decide, read_issue, read_run
 from rldk_maintenance.tables.command import add_command as add_tables
-from rldk_maintenance.updating.update import PackageIndex, update_matrix
 from rldk_trl.cli import run_command
 from rldk_trl.matrix.cells import Cell, all_cells, find_cell
 from rldk_trl.matrix.loader import checkout_root, load_matrix
@@ -63,6 +61,9 @@ def _lock(options: argparse.Namespace) -> None:
 
 def _update(options: argparse.Namespace) -> None:
     _require_checkout("update")
+    # Only this and `contract` need a client of the package index; the others run without it.
+    from rldk_maintenance.updating.update import PackageIndex, update_matrix
+
     update_matrix(checkout_root(), PackageIndex(), None if options.no_run else options.jobs)
 
 
@@ -72,6 +73,8 @@ def _nightly(options: argparse.Namespace) -> None:
 
 
 def _contract(options: argparse.Namespace) -> None:
+    from rldk_maintenance.contract.session import write_contract, write_made
+
     for path in write_made() if options.docs else write_contract(offline=options.offline):
         print(path.relative_to(checkout_root()))
 

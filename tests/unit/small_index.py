@@ -66,12 +66,19 @@ GOOD = wheel(FILES)
 
 
 class Index:
-    """Pages by path, and which paths were asked for."""
+    """Pages by path, and which paths were asked for with which credentials."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
+        self.redirects: dict[str, str] = {}
+        self.busy: dict[str, list[int]] = {}
+        """Statuses to answer first, by path."""
         self.asked: list[tuple[str, str | None]] = []
         self.url = ""
+
+    @property
+    def port(self) -> str:
+        return self.url.rpartition(":")[2]
 
     @property
     def paths(self) -> list[str]:
@@ -94,7 +101,14 @@ def serve() -> Iterator[Index]:
         def do_GET(self):
             here.asked.append((self.path, self.headers["Authorization"]))
             kind, body = here.pages.get(self.path, ("text/plain", None))
-            self.send_response(404 if body is None else 200)
+            if here.busy.get(self.path):
+                self.send_response(here.busy[self.path].pop(0))
+                body = None
+            elif self.path in here.redirects:
+                self.send_response(302)
+                self.send_header("Location", here.redirects[self.path])
+            else:
+                self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", kind)
             self.end_headers()
             self.wfile.write(body or b"")

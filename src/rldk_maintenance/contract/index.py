@@ -73,13 +73,13 @@ def _pip_config_index(environ: Mapping[str, str]) -> str | None:
 
 
 class IndexClient:
-    """The package index at an address. Credentials in the address are sent to its own host only, also by redirects."""
+    """The package index at an address, which may hold credentials: they are sent to its own host only."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         own = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._session = session = Session()
-        system = ssl.get_default_verify_paths()  # has a company's own certificates; requests' list has not
+        system = ssl.get_default_verify_paths()  # may hold a company's own certificate; requests' list does not
         session.verify = system.cafile or system.capath or True
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))

@@ -86,7 +86,7 @@ def docs(session: nox.Session) -> None:
     session.install(*group("test"))
     for command in ("tables", "contract"):  # docs/config.md shows what `tables` writes
         maintain(session, command, "--docs")
-    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py"]
+    tests = ["test_documents.py", "test_maintenance_commands.py", "test_tables_pages.py", "test_config_page.py"]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
 
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _add_commands(commands: Any) -> None:
-    lock = commands.add_parser("lock", help="resolve cells anew; asks the index")
+    lock = commands.add_parser("lock", help="resolve cells again; asks the index")
     lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
     lock.set_defaults(run=_lock)
 
@@ -42,7 +42,9 @@ def _add_commands(commands: Any) -> None:
     nightly.set_defaults(run=_nightly)
 
     contract = commands.add_parser("contract", help="read all TRL wheels; write the data and the pages made from it")
-    contract.add_argument("--docs", action="store_true", help="only make the pages anew from the data; asks nobody")
+    contract.add_argument(
+        "--docs", action="store_true", help="only make the pages from the data again; uses no network"
+    )
     contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
     contract.set_defaults(run=_contract)
 

@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_an_error(files, said):
 
 @pytest.mark.parametrize("content", [b"", b"half a wheel", GOOD[:-30]])
 def test_no_zip_is_an_error(content):
-    with pytest.raises(ContractError, match="no zip file"):
+    with pytest.raises(ContractError, match="not a zip file"):
         read_release(content)
 
 

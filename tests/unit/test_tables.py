@@ -155,7 +155,7 @@ def test_the_failure_of_an_import_is_read_from_the_log(tmp_path, run):
     [
         ("0.23.0", f"{ENTRY}: absent", "was absent where it is declared to happen"),
         ("0.4.7", f"{ENTRY}: fixed", "was fixed where it is not declared to happen"),
-        ("0.4.7", "nonsense: found", "'nonsense' is no entry of the catalogue"),
+        ("0.4.7", "nonsense: found", "'nonsense' is not an entry of the catalogue"),
     ],
 )
 def test_a_test_that_contradicts_the_catalogue(tmp_path, run, cell, note, said):

@@ -60,7 +60,7 @@ def _parameter(name: str, default: ast.expr | None) -> str:
 
 
 def config_fields(package: TRLPackage, found: Found) -> dict[str, str]:
-    """The options a config class can be constructed with, with their defaults, as far as TRL defines them."""
+    """The options that TRL's own classes let a config be constructed with, and their defaults."""
     fields: dict[str, str] = {}
     for place in reversed(lineage(package, found)[0]):
         for node in place.node.body:
@@ -92,7 +92,7 @@ def _field_default(node: ast.AnnAssign) -> str | None:
 
 
 def set_after_init(package: TRLPackage, found: Found, fields: dict[str, str]) -> dict[str, str]:
-    """The fields whose value ``__post_init__`` replaces, with what it sets."""
+    """The fields that ``__post_init__`` replaces, with the values that it sets."""
     replaced = {}
     for place in reversed(lineage(package, found)[0]):
         hook = next((n for n in place.node.body if isinstance(n, ast.FunctionDef) and n.name == "__post_init__"), None)

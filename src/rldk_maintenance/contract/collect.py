@@ -1,4 +1,4 @@
-"""Reads every release on the index, with progress; a release that cannot be read says why."""
+"""Reads every release on the index and shows progress; a release that cannot be read gets the reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def collect(cache: Path, *, offline: bool = False, out: TextIO = sys.stderr) -> 
         out: where progress goes.
 
     Raises:
-        ContractError: the index's list of releases cannot be had.
+        ContractError: the index's list of releases could not be read.
     """
     index = None if offline else IndexClient(index_url())
     if index is None:

@@ -13,10 +13,10 @@ from rldk_maintenance.errors import ContractError
 
 
 def fill(text: str) -> str:
-    """The page with every generated block made anew.
+    """The page with every generated block made from the tables.
 
     Raises:
-        ContractError: the page lacks a block or has one that nothing makes.
+        ContractError: the page lacks a block or has an unknown one.
     """
     found = [match["name"] for match in BLOCK.finditer(text)]
     if sorted(found) != sorted(TABLES):

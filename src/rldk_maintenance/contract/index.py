@@ -42,7 +42,7 @@ def index_url(environ: Mapping[str, str] | None = None) -> str:
     """The index of the user's uv or pip configuration, else pip's own default.
 
     Raises:
-        ContractError: none is configured and there is no pip to ask.
+        ContractError: none is configured and pip is not installed.
     """
     environ = os.environ if environ is None else environ
     for variable in _VARIABLES:
@@ -96,7 +96,7 @@ class IndexClient:
         """Every file that the index lists for a project, in the index's order.
 
         Raises:
-            ContractError: the page cannot be had or read.
+            ContractError: the page could not be downloaded or read.
         """
         url = self._client.get_project_url(project)
         with _one_line(project):
@@ -118,7 +118,7 @@ class IndexClient:
         """Get a file.
 
         Raises:
-            ContractError: it cannot be had; the reason names no host.
+            ContractError: it could not be downloaded; the message does not name the host.
         """
         with _one_line(file_name(url)):
             if (path := _path(url)) is not None:

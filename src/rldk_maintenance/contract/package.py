@@ -52,7 +52,7 @@ class TRLPackage:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(wheel))
         except zipfile.BadZipFile as error:
-            raise ContractError(f"its wheel is no zip file ({error})") from None
+            raise ContractError(f"its wheel is not a zip file ({error})") from None
         self._archive.filename = "trl.whl"  # a zipfile.Path cannot be shown without one
         self._files: dict[str, str] = {}
         for file in self._archive.namelist():

@@ -14,10 +14,10 @@ BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->
 
 
 def fill(text: str, contract: Contract) -> str:
-    """The page with every generated block made anew.
+    """The page with every generated block made from the data.
 
     Raises:
-        ContractError: the page lacks a block or has one that nothing makes.
+        ContractError: the page lacks a block or has an unknown one.
     """
     found = [match["name"] for match in BLOCK.finditer(text)]
     if sorted(found) != sorted(TABLES):
@@ -42,7 +42,7 @@ def _generations(contract: Contract) -> str:
     facts = ("ppo", "constructor PPOTrainer", "exported trl PPOTrainer", "defined PPOTrainer")
 
     def form(release: ReleaseReading) -> list[Value | None]:
-        # Which module of TRL defines it matters only where nothing exports it.
+        # The module that defines it matters only where nothing exports it.
         values = [release.facts.get(fact) for fact in facts]
         return values if values[0] is None else [*values[:3], None]
 

@@ -78,8 +78,8 @@ class WheelStore:
         """The release's wheel, from the folder or from the index.
 
         Raises:
-            NotRunError: there is no wheel, or it is not in the folder and there is no index to ask.
-            ContractError: it cannot be had, or is not the file that the index lists.
+            NotRunError: the release has no wheel, or the wheel is not in the folder and the network may not be used.
+            ContractError: it could not be downloaded, or is not the file that the index lists.
         """
         if release.wheel is None:
             raise NotRunError("the index has no wheel of it, only a source distribution")
@@ -90,7 +90,7 @@ class WheelStore:
             if hashlib.sha256(content).hexdigest() == release.sha256:
                 return content
         if self._index is None:
-            raise NotRunError("its wheel is not in the cache, and the network is not to be used")
+            raise NotRunError("its wheel is not in the cache, and the network may not be used")
         content = self._index.download(release.wheel)
         digest = hashlib.sha256(content).hexdigest()
         if release.sha256 and digest != release.sha256:

@@ -28,7 +28,7 @@ def add_command(commands: Any) -> None:
     )
     tables.add_argument("--partial", action="store_true", help="take what results there are")
     what = tables.add_mutually_exclusive_group()
-    what.add_argument("--docs", action="store_true", help="only make these anew from the data; reads no result")
+    what.add_argument("--docs", action="store_true", help="only make these from the data again; reads no result")
     what.add_argument("--check", action="store_true", help="write nothing; fail where one is not what the data say")
     tables.set_defaults(run=_tables)
 

@@ -33,13 +33,13 @@ def where_seen(measured: Measured, name: str, entry: str, saw: str) -> list[str]
 
 
 def source_line(measured: Measured) -> str:
-    """From what a page is made."""
+    """The lines that say what a page was made from."""
     declared, read = measured.cells
     what = f"all {declared} cells" if declared == read else f"only {read} of {declared} cells"
     lanes = ", ".join(f"{lane} {len(found)}" for lane, found in measured.lanes.items())
     day = f", the newest of {measured.finished}" if measured.finished else ""
     return (
         f"Made from the results of {what} of [the matrix](matrix.md){day}.\n"
-        f"Releases whose tests ran, by lane: {lanes}. `0.12.0-0.14.0 (3)` names all releases\n"
-        "of the matrix from the one to the other, and how many they are."
+        f"Releases whose tests ran, by lane: {lanes}. `0.12.0-0.14.0 (3)` means all\n"
+        "releases of the matrix from the first to the last, and their number."
     )

@@ -1,4 +1,4 @@
-"""docs/measured.md: what works on which releases, which parts of the fix each needs, and defaults that changed."""
+"""docs/measured.md: what works on which releases, the parts of the fix that each needs, and defaults that changed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _PAGE = """# What was measured
 
 ## Features
 
-With the tiny model, on every release with PPO; *refused*: the library says in one line that the release has it not.
+With the tiny model, on every release with PPO; *refused*: the library says in one line that the release lacks it.
 
 {features}
 
 ## Options of `create_ppo_config`
 
-*works*: on the release's own trainer the option had its effect. One that is not in the table may be taken too: then
-only the built config was read.
+*works*: the option had its effect in the release's own trainer. An option that is not in the table may be accepted
+too: for it only the built config was read.
 
 {options}
 
@@ -37,14 +37,14 @@ On which releases a run fails without it, and on which it was seen to go through
 
 {needed}
 
-In these roles no release needs it; what is needed in no role at all is there for compatibility only:
+No release needs these in these roles. Those that no role needs are set for compatibility only:
 
 {not_needed}
 
 ## Defaults that changed without a word
 
-TRL's own `PPOConfig`, built on each release with its defaults (lane period); only options whose default has changed.
-From each release on: the default; `{none}`: the config has no such option.
+TRL's own `PPOConfig`, built on each release with its defaults (lane period). Only options with a default that changed
+are listed, with the default from each release on; `{none}`: the config lacks the option.
 
 {defaults}
 

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 
 from rldk_maintenance.contract.data import Contract, ReleaseReading, Run
 from rldk_maintenance.contract.reading import CLASSES, NAMESPACES, TRAINERS, Value
 from rldk_maintenance.errors import ContractError
+from rldk_maintenance.tables.markdown import table
 
-BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str, contract: Contract) -> str:
-    """The page with every generated block made from the data.
+    """The page docs/generations.md with every generated block made from the data.
 
     Raises:
         ContractError: the page lacks a block or has an unknown one.
     """
-    found = [match["name"] for match in BLOCK.finditer(text)]
-    if sorted(found) != sorted(TABLES):
-        odd = sorted(set(found) ^ set(TABLES)) or found
-        raise ContractError(f"generations.md: the blocks are not {', '.join(TABLES)}, each once; look at {odd[0]!r}")
-    return BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']](contract)}\n\n{match[3]}", text)
+    return fill_blocks("generations.md", text, {name: make(contract) for name, make in TABLES.items()})
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of Markdown."""
-    names = list(header)
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
+def fill_blocks(page: str, text: str, blocks: Mapping[str, str]) -> str:
+    """A page with the content of its generated blocks replaced.
+
+    Raises:
+        ContractError: the page lacks a block or has an unknown one.
+    """
+    found = [match["name"] for match in _BLOCK.finditer(text)]
+    if sorted(found) != sorted(blocks):
+        odd = sorted(set(found) ^ set(blocks)) or found
+        raise ContractError(f"{page}: the blocks are not {', '.join(blocks)}, each once; look at {odd[0]!r}")
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{blocks[match['name']]}\n\n{match[3]}", text)
 
 
 def _code(values: Value | None) -> str:

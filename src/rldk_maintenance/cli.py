@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rldk_maintenance.architecture.pages import make
-from rldk_maintenance.contract.session import write_contract, write_made
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.nightly import decide, read_issue, read_run
@@ -28,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _add_commands(commands: Any) -> None:
-    lock = commands.add_parser("lock", help="resolve cells anew; asks the index")
+    lock = commands.add_parser("lock", help="resolve cells again; asks the index")
     lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
     lock.set_defaults(run=_lock)
 
@@ -45,7 +44,9 @@ def _add_commands(commands: Any) -> None:
     nightly.set_defaults(run=_nightly)
 
     contract = commands.add_parser("contract", help="read all TRL wheels; write the data and the pages made from it")
-    contract.add_argument("--docs", action="store_true", help="only make the pages anew from the data; asks nobody")
+    contract.add_argument(
+        "--docs", action="store_true", help="only make the pages from the data again; uses no network"
+    )
     contract.add_argument("--offline", action="store_true", help="use what is in .matrix/cache only")
     contract.set_defaults(run=_contract)
 
@@ -67,6 +68,7 @@ def _lock(options: argparse.Namespace) -> None:
 
 def _update(options: argparse.Namespace) -> None:
     _require_checkout("update")
+    # Its libraries are for maintenance alone; the other commands run without them.
     try:
         from rldk_maintenance.updating.update import PackageIndex, update_matrix
     except ModuleNotFoundError as error:
@@ -80,6 +82,8 @@ def _nightly(options: argparse.Namespace) -> None:
 
 
 def _contract(options: argparse.Namespace) -> None:
+    from rldk_maintenance.contract.session import write_contract, write_made
+
     for path in write_made() if options.docs else write_contract(offline=options.offline):
         print(path.relative_to(checkout_root()))
 

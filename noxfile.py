@@ -47,7 +47,7 @@ def tests(session: nox.Session, pytest: str) -> None:
 @nox.session
 def matrix_update(session: nox.Session) -> None:
     """Find new TRL releases on the index; add, resolve and run them, and leave a diff to review."""
-    session.install("packaging", "pip", *group("test"))
+    session.install(*group("test"))
     maintain(session, "update", *session.posargs)
 
 
@@ -63,22 +63,20 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types with mypy --strict."""
-    session.install("packaging", *group("typecheck"))
+    session.install(*group("typecheck"))
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def trl_contract(session: nox.Session) -> None:
     """Read all TRL wheels without installing them; write the data and the docs made from it; after --: --offline."""
-    session.install("packaging", "pip", "pytest")
-    session.run(
-        "python", "-m", "rldk_maintenance", "contract", *session.posargs, env={"PYTHONPATH": str(ROOT / "src")}
-    )
+    session.install(*group("maintenance"))
+    maintain(session, "contract", *session.posargs)
 
 
 @nox.session
 def trl_tables(session: nox.Session) -> None:
-    """Write docs/failures.md and docs/measured.md from all results; after --: --partial, --docs or --check."""
+    """Write failures.md, measured.md and the library's defaults.json from all results; after --: --partial, --docs."""
     session.install("packaging", "pytest")
     maintain(session, "tables", *session.posargs)
 
@@ -86,11 +84,12 @@ def trl_tables(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write the generated pages again, and run every command and block of README and docs. Works offline."""
-    session.install("packaging", *group("test"))
-    for command in ("contract", "tables"):
+    session.install(*group("test"))
+    for command in ("tables", "contract"):  # docs/config.md shows what `tables` writes
         maintain(session, command, "--docs")
     maintain(session, "architecture")
-    tests = ["test_documents.py", "test_tables_pages.py", "test_config_page.py", "test_architecture.py"]
+    names = ["documents", "maintenance_commands", "tables_pages", "config_page", "architecture"]
+    tests = [f"test_{name}.py" for name in names]
     session.run("pytest", *(f"tests/unit/{name}" for name in tests), env={"PYTHONPATH": str(ROOT / "src")})
 
 

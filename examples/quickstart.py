@@ -7,9 +7,9 @@ from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, prepare
 from rldk_trl.tiny import build_tiny_gpt2
 
 scratch = Path(tempfile.mkdtemp())
-model_name = str(build_tiny_gpt2(scratch / "tiny-gpt2"))  # or a Hub id, or a folder of yours
+model_name = str(build_tiny_gpt2(scratch / "tiny-gpt2"))  # or a Hub id, or your own folder
 
-models = prepare_models_for_ppo(model_name)  # of the kinds the installed TRL wants
+models = prepare_models_for_ppo(model_name)  # in the form that the installed TRL needs
 prompts = ["the cat sat on", "what is the colour of"] * 4
 dataset = Dataset.from_dict({"input_ids": [models.tokenizer(prompt)["input_ids"] for prompt in prompts]})
 config = create_ppo_config(
@@ -31,7 +31,7 @@ trainer = create_ppo_trainer(
     model=models.model, ref_model=models.ref_model, tokenizer=models.tokenizer, reward_model=reward,
 )
 for metrics in run_ppo(trainer, steps=2):
-    print(metrics)  # kl, entropy, score, policy_loss, value_loss, clip_fraction; TRL's own in metrics.trl
+    print(metrics)  # kl, entropy, score, policy_loss, value_loss, clip_fraction; metrics.trl has TRL's own
 
 from rldk.integrations.trl import fix_generation_config
 

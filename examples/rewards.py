@@ -10,7 +10,7 @@ models = prepare_models_for_ppo(model_name)
 prompts = ["the cat sat on", "you are in the house of", "what is the colour of", "this is the story"]
 
 
-def reward(texts):  # each is a prompt with its response
+def reward(texts):  # each text is a prompt with its response
     return [len(set(text)) / len(text) for text in texts]
 
 
@@ -24,4 +24,4 @@ trainer = create_ppo_trainer(
     reward_model=reward,
 )
 (metrics,) = run_ppo(trainer)
-print(f"score {metrics['score']:.2f}, KL {metrics['kl']:.2f} nats; TRL says {metrics.trl['objective/kl']:.2f}")
+print(f"score {metrics['score']:.2f}, KL {metrics['kl']:.2f} nats; TRL reports {metrics.trl['objective/kl']:.2f}")

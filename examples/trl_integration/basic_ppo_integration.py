@@ -1,6 +1,6 @@
-"""Train with PPO on whichever TRL release is installed.
+"""Train with PPO on the installed TRL release.
 
-python basic_ppo_integration.py                    # a tiny GPT-2, made here, no network
+python basic_ppo_integration.py                    # a tiny GPT-2 that is built locally, without network
 python basic_ppo_integration.py --model gpt2       # a Hub id or a folder
 """
 
@@ -21,14 +21,14 @@ PROMPTS = ["the cat sat on", "what is the colour of", "she said to", "in the mor
 
 
 def reward(texts: list[str]) -> list[float]:
-    """Prefer texts with many different characters; put your own judgement here."""
+    """Prefer texts with many different characters. Replace this with your own reward."""
     return [len(set(text)) / 10 for text in texts]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="a Hub id or a folder; default: a tiny GPT-2 made here")
-    parser.add_argument("--updates", type=int, default=2, help="PPO updates to run")
+    parser.add_argument("--model", help="a Hub id or a folder (default: a tiny GPT-2, built locally)")
+    parser.add_argument("--updates", type=int, default=2, help="number of PPO updates (default: %(default)s)")
     arguments = parser.parse_args()
 
     compatibility = check_trl_compatibility()

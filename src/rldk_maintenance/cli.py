@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rldk_maintenance.architecture.pages import make
-from rldk_maintenance.contract.session import write_contract, write_made
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.nightly import decide, read_issue, read_run
@@ -67,6 +66,7 @@ def _lock(options: argparse.Namespace) -> None:
 
 def _update(options: argparse.Namespace) -> None:
     _require_checkout("update")
+    # Its libraries are for maintenance alone; the other commands run without them.
     try:
         from rldk_maintenance.updating.update import PackageIndex, update_matrix
     except ModuleNotFoundError as error:
@@ -80,6 +80,8 @@ def _nightly(options: argparse.Namespace) -> None:
 
 
 def _contract(options: argparse.Namespace) -> None:
+    from rldk_maintenance.contract.session import write_contract, write_made
+
     for path in write_made() if options.docs else write_contract(offline=options.offline):
         print(path.relative_to(checkout_root()))
 

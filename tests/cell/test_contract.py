@@ -26,12 +26,24 @@ def test_the_places(row):
     assert fact(row.version, f"exported {generation.module} PPOTrainer") is not None
 
 
+def own_options(config):
+    """What TRL's own classes take; not what they only inherit from transformers' TrainingArguments."""
+    own, inherited = set(), set()
+    for place in config.__mro__:
+        (own if place.__module__.startswith("trl.") else inherited).update(inspect.get_annotations(place))
+    # Until TRL 0.4.1 the options are parameters of a constructor written by hand, without fields.
+    return {name for name in inspect.signature(config).parameters if name in own or name not in inherited}
+
+
 def test_the_config_s_own_fields(row):
-    """TRL's own fields; those of transformers' TrainingArguments are not in TRL's wheel."""
+    """Exactly those that were read: a field that the reader missed would be none of the release's options."""
     from rldk.integrations.trl.releases.generations import installed_generation
 
-    prefix = "config PPOConfig "
-    read = {name.removeprefix(prefix) for name in names(prefix) if fact(row.version, name) is not None}
-    config = installed_generation().config
-    assert read
-    assert read <= set(inspect.signature(config).parameters) | set(getattr(config, "__dataclass_fields__", {}))
+    v2 = fact(row.version, "config PPOv2Config kl_coef") is not None
+    configs = [installed_generation().config, *([installed_generation("train").config] if v2 else [])]
+    assert [config.__name__ for config in configs] == ["PPOConfig", "PPOv2Config"][: len(configs)]
+    for config in configs:
+        prefix = f"config {config.__name__} "
+        read = {name.removeprefix(prefix) for name in names(prefix) if fact(row.version, name) is not None}
+        assert read == own_options(config)
+        assert read

@@ -14,38 +14,11 @@ from threading import Thread
 from rldk_maintenance.contract.collect import collect
 
 TRAINER = """
-from torch import nn
 from .ppo_config import PPOConfig
-from .utils import get_reward, unwrapped
-
-class Wrapper(nn.Module):
-    def __init__(self, policy, value_model):
-        self.policy = policy
-        self.value_model = value_model
-        self.critic = getattr(value_model, value_model.base_model_prefix)
-    def forward(self, x):
-        return self.policy(x), self.value_model.score(self.critic(x).hidden_states)
 
 class PPOTrainer:
-    def __init__(self, args, model, ref_model, reward_model, value_model=None, *, peft_config=None):
-        self.policy_model = model
-        self.policy_model.generation_config.eos_token_id = 1
-        self.policy_model.written = 2
-        getattr(model, "maybe", None)
-        self.ref_model = ref_model.to("cpu")
-        self.reward_model = reward_model
-        for module in [model, value_model]:
-            module.modules()
-        self.model = Wrapper(model, value_model)
-        self.model, self.optimizer = accelerator.prepare(self.model, None)
-    def train(self):
-        with unwrapped(self.model) as inner:
-            inner.policy.generate()
-        output, values = self.model(0)
-        output.logits
-        get_reward(self.reward_model)
-    def save(self):
-        self.model.policy.not_called()
+    def __init__(self, args, model, ref_model, reward_model, value_model=None, *, peft_config=None): ...
+    def train(self): ...
 """
 FILES = {
     "trl/__init__.py": """
@@ -72,17 +45,10 @@ class PPOConfig(OnPolicyConfig):
         self.bf16 = not self.fp16
 """,
     "trl/trainer/utils.py": """
-from contextlib import contextmanager
 from transformers import TrainingArguments
 class OnPolicyConfig(TrainingArguments):
     response_length: int = 53
     kl_coef: float = 1.0
-@contextmanager
-def unwrapped(model):
-    yield model
-def get_reward(model):
-    backbone = getattr(model, model.base_model_prefix)
-    return model.score(backbone(0).hidden_states)
 """,
 }
 
@@ -100,12 +66,19 @@ GOOD = wheel(FILES)
 
 
 class Index:
-    """Pages by path, and which paths were asked for."""
+    """Pages by path, and which paths were asked for with which credentials."""
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
+        self.redirects: dict[str, str] = {}
+        self.busy: dict[str, list[int]] = {}
+        """Statuses to answer first, by path."""
         self.asked: list[tuple[str, str | None]] = []
         self.url = ""
+
+    @property
+    def port(self) -> str:
+        return self.url.rpartition(":")[2]
 
     @property
     def paths(self) -> list[str]:
@@ -128,7 +101,14 @@ def serve() -> Iterator[Index]:
         def do_GET(self):
             here.asked.append((self.path, self.headers["Authorization"]))
             kind, body = here.pages.get(self.path, ("text/plain", None))
-            self.send_response(404 if body is None else 200)
+            if here.busy.get(self.path):
+                self.send_response(here.busy[self.path].pop(0))
+                body = None
+            elif self.path in here.redirects:
+                self.send_response(302)
+                self.send_header("Location", here.redirects[self.path])
+            else:
+                self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", kind)
             self.end_headers()
             self.wfile.write(body or b"")

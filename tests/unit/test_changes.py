@@ -13,7 +13,6 @@ from rldk.integrations.trl.advice.change_entries import ENTRIES
 from rldk.integrations.trl.advice.changes import ppo_changes
 from rldk.integrations.trl.config.defaults import OPTIONS, config_default, default_runs
 from rldk_maintenance.contract import data
-from rldk_maintenance.contract.defaults import DEFAULTS_FILE, dump, merge
 from rldk_trl.matrix.loader import load_matrix
 
 CONTRACT = data.load()
@@ -198,15 +197,6 @@ def test_measured_defaults_are_those_that_were_read_in_the_wheels():
                 assert repr(measured) == read or float(measured) == float(str(read)), (option, version)
                 held += 1
     assert held > 1500
-
-
-def test_the_file_is_what_merging_its_own_readings_gives():
-    readings = {
-        version: {option: found[0] for option in OPTIONS if (found := config_default(option, Version(version)))}
-        for version in PPO
-    }
-    assert dump(merge(readings)) == DEFAULTS_FILE.read_text(encoding="utf-8")
-    assert merge({"0.2.0": {"seed": 1}, "0.10.0": {}, "0.9.0": {"seed": 1}})["seed"] == [["0.2.0", 1], ["0.10.0"]]
 
 
 @pytest.mark.parametrize(

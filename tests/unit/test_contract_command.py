@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from small_index import GOOD, entry, serve
 
 from rldk_maintenance import cli
-from rldk_maintenance.contract import data, index, session
+from rldk_maintenance.contract import data, session
 from rldk_maintenance.errors import ContractError
 
 
@@ -16,7 +20,6 @@ from rldk_maintenance.errors import ContractError
 def served(monkeypatch):
     with serve() as here:
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"{here.url}/simple")
-        monkeypatch.setattr(index, "_TRIES", 1)
         here.add("/files/a.whl", GOOD)
         yield here
 
@@ -75,8 +78,8 @@ def test_outside_a_checkout(tmp_path, monkeypatch, capsys):
 
 def test_a_page_without_a_block(checkout):
     page = checkout / "docs" / "generations.md"
-    page.write_text(page.read_text().replace("contract: reads", "contract: writes"))
-    with pytest.raises(ContractError, match="look at 'reads'"):
+    page.write_text(page.read_text().replace("contract: warnings", "contract: writes"))
+    with pytest.raises(ContractError, match="look at 'warnings'"):
         session.tables.fill(page.read_text(), data.Contract(()))
 
 
@@ -88,3 +91,25 @@ def test_data_that_cannot_be_read(tmp_path, text):
     (tmp_path / "releases.json").write_text(text)
     with pytest.raises(ContractError, match=r"^releases\.json: .*run `nox -s trl_contract`$"):
         data.load(tmp_path / "releases.json")
+
+
+WITHOUT = "import sys; sys.modules['pypi_simple'] = None; from rldk_maintenance.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize(
+    ("argv", "status"),
+    [(["contract"], 2), (["update"], 2), (["nightly", "--junit", "gone.xml", "--exit-code", "1"], 0)],
+)
+def test_without_the_index_client_only_what_asks_the_index_fails(tmp_path, argv, status):
+    """The workflow `trl-main` runs `nightly` with nothing but this package installed."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *argv],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(data.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    said = "contract: pypi_simple is not installed; use nox, or install the group `maintenance` of pyproject.toml\n"
+    assert done.stderr == (f"rldk_maintenance: {said}" if status else "")

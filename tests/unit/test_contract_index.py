@@ -16,7 +16,6 @@ from rldk_maintenance.errors import ContractError
 def served(monkeypatch):
     with serve() as here:
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"{here.url}/simple")
-        monkeypatch.setattr(index, "_TRIES", 1)
         here.add("/files/a.whl", GOOD)
         yield here
 
@@ -38,7 +37,9 @@ def test_an_html_index(served, tmp_path, base):
     digest = hashlib.sha256(GOOD).hexdigest()
     address = "../trl-2.0-py3-none-any.whl" if base else "/files/trl-2.0-py3-none-any.whl"
     served.add("/files/trl-2.0-py3-none-any.whl", GOOD)
-    link = f'<a href="{address}#sha256={digest}" data-requires-python="&gt;=3.9" data-yanked>x</a>'
+    link = (
+        f'<a href="{address}#sha256={digest}" data-requires-python="&gt;=3.9" data-yanked>trl-2.0-py3-none-any.whl</a>'
+    )
     served.add("/simple/trl/", f"<html><head>{base}</head>{link}</html>".encode(), "text/html")
     (release,) = read(tmp_path)[0].releases
     assert (release.version, release.date, release.sha256, release.error) == ("2.0", None, digest, None)
@@ -48,7 +49,7 @@ def test_an_html_index(served, tmp_path, base):
 def test_an_index_in_a_folder(tmp_path, monkeypatch):
     page = tmp_path / "simple" / "trl" / "index.html"
     page.parent.mkdir(parents=True)
-    page.write_text('<a href="../../trl-2.0-py3-none-any.whl">x</a>')
+    page.write_text('<a href="../../trl-2.0-py3-none-any.whl">trl-2.0-py3-none-any.whl</a>')
     (tmp_path / "trl-2.0-py3-none-any.whl").write_bytes(GOOD)
     monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "simple").as_uri())
     contract, _ = read(tmp_path)
@@ -159,10 +160,75 @@ def test_no_index_is_known(monkeypatch):
         index.index_url({})
 
 
-def test_credentials_in_the_address_are_sent_and_not_shown(served):
-    address = served.url.replace("http://", "http://me:s3cret@")
-    with pytest.raises(ContractError) as caught:
-        index.download(f"{address}/files/gone.whl")
-    assert "s3cret" not in str(caught.value)
-    assert index.download(f"{address}/files/a.whl")[0] == GOOD
-    assert served.asked[-1] == ("/files/a.whl", "Basic bWU6czNjcmV0")
+SENT = "Basic bWU6czNjcmV0"
+
+
+def private(served, monkeypatch):
+    """Configures the index with credentials in its address."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{served.url.replace('//', '//me:s3cret@')}/simple")
+
+
+def test_credentials_in_the_address_are_sent_and_not_shown(served, tmp_path, monkeypatch, capfd):
+    private(served, monkeypatch)
+    served.listing(entry("1.0", "/files/a.whl"), entry("1.1", "/files/gone.whl", b"?"))
+    contract, out = read(tmp_path)
+    assert [release.version for release in problems(contract)] == ["1.1"]
+    assert {sent for _, sent in served.asked} == {SENT}
+    assert sorted(served.paths) == ["/files/a.whl", "/files/gone.whl", "/simple/trl/"]
+    written = "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
+    for text in (out, data.dump(contract), written, *capfd.readouterr()):
+        assert "s3cret" not in text
+
+
+def test_a_private_index_s_wheel_with_a_full_address_gets_the_credentials(served, tmp_path, monkeypatch):
+    private(served, monkeypatch)
+    served.listing(entry("1.0", f"{served.url}/files/a.whl"))
+    assert not problems(read(tmp_path)[0])
+    assert served.asked[-1] == ("/files/a.whl", SENT)
+
+
+def test_a_redirect_within_the_index_s_host_keeps_the_credentials(served, tmp_path, monkeypatch):
+    private(served, monkeypatch)
+    served.listing(entry("1.0", "/files/a.whl"))
+    served.pages["/mirror/trl/"] = served.pages.pop("/simple/trl/")
+    served.redirects["/simple/trl/"] = "/mirror/trl/"
+    assert not problems(read(tmp_path)[0])
+    assert served.asked == [("/simple/trl/", SENT), ("/mirror/trl/", SENT), ("/files/a.whl", SENT)]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_another_host_s_wheel_gets_no_credentials(served, tmp_path, monkeypatch, host):
+    private(served, monkeypatch)
+    with serve() as other:  # by another name, or under the same one at another port
+        other.add("/files/a.whl", GOOD)
+        served.listing(entry("1.0", f"http://{host}:{other.port}/files/a.whl"))
+        assert not problems(read(tmp_path)[0])
+        assert other.asked == [("/files/a.whl", None)]
+    assert served.asked == [("/simple/trl/", SENT)]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("path", ["/simple/trl/", "/files/a.whl"])
+def test_a_redirect_to_another_host_loses_the_credentials(served, tmp_path, monkeypatch, host, path):
+    private(served, monkeypatch)
+    served.listing(entry("1.0", f"{served.url}/files/a.whl"))
+    with serve() as other:
+        other.pages = dict(served.pages)
+        served.redirects[path] = f"http://{host}:{other.port}{path}"
+        assert not problems(read(tmp_path)[0])
+        assert other.asked == [(path, None)]
+    assert {sent for _, sent in served.asked} == {SENT}
+
+
+def test_an_index_that_is_busy_is_asked_again(served, tmp_path):
+    served.listing(entry("1.0", "/files/a.whl"))
+    served.busy = {"/simple/trl/": [503], "/files/a.whl": [429]}
+    assert not problems(read(tmp_path)[0])
+    assert served.paths == ["/simple/trl/"] * 2 + ["/files/a.whl"] * 2
+
+
+def test_an_index_that_stays_busy_is_one_line(served, tmp_path):
+    served.busy = {"/simple/trl/": [503] * 9}
+    with pytest.raises(ContractError, match=r"^trl: cannot be had from the index \(HTTP 503\); check the network"):
+        read(tmp_path)
+    assert served.paths == ["/simple/trl/"] * 3

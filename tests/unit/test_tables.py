@@ -155,7 +155,7 @@ def test_the_failure_of_an_import_is_read_from_the_log(tmp_path, run):
     [
         ("0.23.0", f"{ENTRY}: absent", "was absent where it is declared to happen"),
         ("0.4.7", f"{ENTRY}: fixed", "was fixed where it is not declared to happen"),
-        ("0.4.7", "nonsense: found", "'nonsense' is no entry of the catalogue"),
+        ("0.4.7", "nonsense: found", "'nonsense' is not an entry of the catalogue"),
     ],
 )
 def test_a_test_that_contradicts_the_catalogue(tmp_path, run, cell, note, said):
@@ -242,7 +242,9 @@ def test_the_command(tmp_path, run, monkeypatch, capsys):
     monkeypatch.setattr(command, "load_matrix", lambda: cells[0].matrix)
     monkeypatch.setattr(command, "DATA_FILE", tmp_path / "measured.json")
     assert cli.main(["tables"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["measured.json", "docs/failures.md", "docs/measured.md"]
+    assert capsys.readouterr().out.splitlines() == [
+        *("measured.json", "docs/failures.md", "docs/measured.md", "src/rldk/integrations/trl/config/defaults.json")
+    ]
     assert json.loads((tmp_path / "measured.json").read_text())["cells"] == [10, 10]
     assert cli.main(["tables", "--check"]) == 0
     page = tmp_path / "docs/measured.md"

@@ -1,4 +1,4 @@
-"""Keeps what was read of a wheel, so that a second reading opens none."""
+"""Keeps what was read of the wheels, so that a second reading opens none."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from packaging.version import Version
+
 from rldk.integrations.trl.releases import installed
-from rldk_maintenance.contract.index import IndexFile
 from rldk_maintenance.contract.reading import Facts
+from rldk_maintenance.contract.wheels import ReleaseFiles
 from rldk_maintenance.errors import ContractError
 from rldk_trl.files import tree_digest, write_whole
 
 
 def reader_digest() -> str:
-    """Changes with the reader's own code and with Python, so that a new reader believes no old reading."""
+    """Changes with the reader's own code and with Python, so that a new reader uses no old reading."""
     code = tree_digest(Path(__file__).parent, [path.name for path in Path(__file__).parent.glob("*.py")])
     ppo = hashlib.sha256(Path(installed.__file__).read_bytes()).hexdigest()
     return hashlib.sha256(f"{code} {ppo} {sys.version}".encode()).hexdigest()
 
 
 class ReadingCache:
-    """A folder of readings, one for a wheel and a reader; an entry that is not as it was written is not believed."""
+    """A folder of readings, one for a wheel and a reader; an entry that was changed since is not used."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -52,12 +54,12 @@ class ReadingCache:
         return self._folder / f"{sha256[:32]}-{self._reader[:16]}.json"
 
 
-def keep_listing(folder: Path, files: list[IndexFile]) -> None:
+def keep_listing(folder: Path, releases: list[ReleaseFiles]) -> None:
     """Keep what the index listed, for a later reading without the network."""
-    write_whole(folder / "listing.json", json.dumps([asdict(file) for file in files]))
+    write_whole(folder / "listing.json", json.dumps([asdict(release) for release in releases], default=str))
 
 
-def kept_listing(folder: Path) -> list[IndexFile]:
+def kept_listing(folder: Path) -> list[ReleaseFiles]:
     """What the index listed last.
 
     Raises:
@@ -65,8 +67,8 @@ def kept_listing(folder: Path) -> list[IndexFile]:
     """
     try:
         rows = json.loads((folder / "listing.json").read_text(encoding="utf-8"))
-        return [IndexFile(**row) for row in rows]
-    except (OSError, ValueError, TypeError):
+        return [ReleaseFiles(**{**row, "version": Version(row["version"])}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError):
         raise ContractError("contract: no list of releases is in the cache; run once with the network") from None
 
 

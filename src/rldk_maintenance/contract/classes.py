@@ -1,4 +1,4 @@
-"""What a class says of itself: its constructor's form, its config fields, the warnings it gives."""
+"""What a class in a wheel looks like: its constructor, its config fields, the warnings it gives."""
 
 from __future__ import annotations
 
@@ -10,24 +10,14 @@ from rldk_maintenance.contract.package import Found, TRLPackage
 REQUIRED = "(required)"
 
 
-def method(package: TRLPackage, found: Found, name: str) -> tuple[Found, ast.FunctionDef] | None:
-    """A method and the class that defines it: the class itself or a base of it inside the wheel."""
-    for place in lineage(package, found)[0]:
-        for node in place.node.body:
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                return place, node
-    return None
-
-
 def lineage(package: TRLPackage, found: Found) -> tuple[list[Found], list[str]]:
     """The class and its bases inside the wheel, nearest first, and the bases outside it, as dotted names."""
     inside, outside = [found], []
     for place in inside:
-        assert isinstance(place.node, ast.ClassDef)
         for base in place.node.bases:
             target = package.resolve(place.module, base.id) if isinstance(base, ast.Name) else ast.unparse(base)
             if isinstance(target, Found):
-                if target not in inside and isinstance(target.node, ast.ClassDef):
+                if target not in inside:
                     inside.append(target)
             elif target is not None and target not in outside:
                 outside.append(target)
@@ -36,8 +26,16 @@ def lineage(package: TRLPackage, found: Found) -> tuple[list[Found], list[str]]:
 
 def constructor(package: TRLPackage, found: Found) -> list[str] | None:
     """The constructor's parameters after ``self``: ``name``, ``name=default``, ``*args``, ``**kwargs``."""
-    initializer = method(package, found, "__init__")
-    return None if initializer is None else parameters(initializer[1])[1:]
+    initializer = _method(package, found, "__init__")
+    return None if initializer is None else parameters(initializer)[1:]
+
+
+def _method(package: TRLPackage, found: Found, name: str) -> ast.FunctionDef | None:
+    for place in lineage(package, found)[0]:
+        for node in place.node.body:
+            if isinstance(node, ast.FunctionDef) and node.name == name:
+                return node
+    return None
 
 
 def parameters(function: ast.FunctionDef) -> list[str]:
@@ -62,10 +60,9 @@ def _parameter(name: str, default: ast.expr | None) -> str:
 
 
 def config_fields(package: TRLPackage, found: Found) -> dict[str, str]:
-    """The options a config class can be constructed with, with their defaults, as far as TRL defines them."""
+    """The options that TRL's own classes let a config be constructed with, and their defaults."""
     fields: dict[str, str] = {}
     for place in reversed(lineage(package, found)[0]):
-        assert isinstance(place.node, ast.ClassDef)
         for node in place.node.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 given = [text for text in parameters(node)[1:] if not text.startswith("*")]
@@ -95,10 +92,9 @@ def _field_default(node: ast.AnnAssign) -> str | None:
 
 
 def set_after_init(package: TRLPackage, found: Found, fields: dict[str, str]) -> dict[str, str]:
-    """The fields whose value ``__post_init__`` replaces, with what it sets."""
+    """The fields that ``__post_init__`` replaces, with the values that it sets."""
     replaced = {}
     for place in reversed(lineage(package, found)[0]):
-        assert isinstance(place.node, ast.ClassDef)
         hook = next((n for n in place.node.body if isinstance(n, ast.FunctionDef) and n.name == "__post_init__"), None)
         for node in ast.walk(hook) if hook is not None else ():
             if not isinstance(node, ast.Assign):
@@ -110,14 +106,14 @@ def set_after_init(package: TRLPackage, found: Found, fields: dict[str, str]) ->
 
 
 def warns(package: TRLPackage, found: Found) -> list[str]:
-    """Categories of the warnings that constructing the class gives whatever its arguments are.
+    """Categories of the warnings that constructing the class gives with any arguments.
 
-    One that only an environment variable silences is there too.
+    A warning that only an environment variable silences is included.
     """
     categories: list[str] = []
     for name in ("__init__", "__post_init__"):
-        place = method(package, found, name)
-        for node in _unless_silenced(place[1].body) if place is not None else ():
+        function = _method(package, found, name)
+        for node in _unless_silenced(function.body) if function is not None else ():
             call = node.value if isinstance(node, ast.Expr) else None
             if isinstance(call, ast.Call) and ast.unparse(call.func) in ("warnings.warn", "warn"):
                 category = call.args[1:2] or [k.value for k in call.keywords if k.arg == "category"]

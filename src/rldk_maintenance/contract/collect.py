@@ -1,4 +1,4 @@
-"""Reads every release on the index, with progress; a release that cannot be read says why."""
+"""Reads every release on the index and shows progress; a release that cannot be read gets the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TextIO
 
 from rldk_maintenance.contract.cache import ReadingCache, keep_listing, kept_listing
 from rldk_maintenance.contract.data import Contract, ReleaseReading
-from rldk_maintenance.contract.index import index_url, project_files
+from rldk_maintenance.contract.index import IndexClient, index_url
 from rldk_maintenance.contract.reading import Facts, read_release
 from rldk_maintenance.contract.wheels import ReleaseFiles, WheelStore, group_releases
 from rldk_maintenance.errors import ContractError, NotRunError
@@ -25,18 +25,20 @@ def collect(cache: Path, *, offline: bool = False, out: TextIO = sys.stderr) -> 
 
     Args:
         cache: a folder that keeps wheels and what was read of them, by their SHA-256.
-        offline: use what is in the cache only; a wheel that is not there is `not run`.
+        offline: use only what is in the cache; a wheel that is missing there is `not run`.
         out: where progress goes.
 
     Raises:
-        ContractError: the index's list of releases cannot be had.
+        ContractError: the index's list of releases could not be read.
     """
-    files = kept_listing(cache) if offline else project_files("trl", index_url())
-    releases = group_releases(files)
-    if not offline:
-        keep_listing(cache, files)
-    store, readings = WheelStore(cache / "wheels", offline=offline), ReadingCache(cache / "readings")
-    kept = [readings.get(release.wheel.sha256 if release.wheel else None) for release in releases]
+    index = None if offline else IndexClient(index_url())
+    if index is None:
+        releases = kept_listing(cache)
+    else:
+        releases = group_releases(index.files("trl"))
+        keep_listing(cache, releases)
+    store, readings = WheelStore(cache / "wheels", index), ReadingCache(cache / "readings")
+    kept = [readings.get(release.sha256) for release in releases]
     progress = Progress(len(releases), out)
     answers = []
     with ThreadPoolExecutor(_DOWNLOADS) as pool:
@@ -59,19 +61,18 @@ def _reading(
     wheel: Future[bytes] | None,
     readings: ReadingCache,
 ) -> ReleaseReading:
-    sha256 = release.wheel.sha256 if release.wheel else None
     answer = ReleaseReading(
         version=str(release.version),
         date=release.uploaded,
         requires_python=release.requires_python,
         yanked=release.yanked,
-        sha256=sha256,
+        sha256=release.sha256,
     )
     try:
         if known is None:
             assert wheel is not None
             known = read_release(wheel.result())
-            readings.put(sha256, *known)
+            readings.put(release.sha256, *known)
     except NotRunError as error:
         return replace(answer, not_run=str(error))
     except ContractError as error:

@@ -8,21 +8,17 @@ from typing import Any
 from rldk.integrations.trl.config.defaults import default_runs
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import STEP_DOES_ANYWAY, VOCABULARY
-from rldk_maintenance.contract.tables import BLOCK, table
-from rldk_maintenance.errors import ContractError
+from rldk_maintenance.contract.tables import fill_blocks
+from rldk_maintenance.markdown import table
 
 
 def fill(text: str) -> str:
-    """The page with every generated block made anew.
+    """The page with every generated block made from the tables.
 
     Raises:
-        ContractError: the page lacks a block or has one that nothing makes.
+        ContractError: the page lacks a block or has an unknown one.
     """
-    found = [match["name"] for match in BLOCK.finditer(text)]
-    if sorted(found) != sorted(TABLES):
-        odd = sorted(set(found) ^ set(TABLES)) or found
-        raise ContractError(f"config.md: the blocks are not {', '.join(TABLES)}, each once; look at {odd[0]!r}")
-    return BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n\n{match[3]}", text)
+    return fill_blocks("config.md", text, {name: make() for name, make in TABLES.items()})
 
 
 def _code(names: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ DATA_FILE = Path(__file__).parent / "releases.json"
 
 @dataclass(frozen=True)
 class ReleaseReading:
-    """One release: what the index says of it, and its facts or why there are none."""
+    """One release: what the index says of it, and its facts or why they could not be read."""
 
     version: str
     date: str | None
@@ -59,7 +59,7 @@ class Contract:
         return {release.version: release for release in self.releases}
 
     def at(self, version: str, fact: str) -> Value | None:
-        """A fact of a release, or None where it has it not.
+        """A fact of a release; None where the release does not have it.
 
         Raises:
             ContractError: there is no such release, or its wheel was not read.
@@ -70,7 +70,7 @@ class Contract:
         return release.facts.get(fact)
 
     def names(self, prefix: str) -> list[str]:
-        """Names of all facts that begin so, in the order in which releases brought them."""
+        """Names of all facts that begin with ``prefix``, in the order in which they first appear."""
         return list(dict.fromkeys(name for r in self.releases for name in r.facts if name.startswith(prefix)))
 
     def runs(self, fact: str) -> list[Run]:

@@ -1,51 +1,48 @@
-"""Asks a package index which files a project has, by the simple API: JSON (PEP 691) or HTML (PEP 503)."""
+"""Asks the package index of uv's or pip's configuration which files a project has, and gets them, with pypi-simple."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
+import ssl
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from base64 import b64encode
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from http.client import HTTPException
-from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from rldk_maintenance.errors import ContractError
 
-_ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.01"
+try:
+    from pypi_simple import (
+        DistributionPackage,
+        NoSuchProjectError,
+        ProjectPage,
+        PyPISimple,
+        UnsupportedRepoVersionError,
+    )
+    from requests import HTTPError, PreparedRequest, Session
+    from requests.adapters import HTTPAdapter
+    from requests.auth import HTTPBasicAuth
+    from urllib3.util import Retry
+except ImportError as error:
+    raise ContractError(
+        f"contract: {error.name} is not installed; use nox, or install the group `maintenance` of pyproject.toml"
+    ) from None
+
 _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _TIMEOUT_S = 60
-_TRIES = 3
-_PASSING = frozenset([408, 429, 500, 502, 503, 504])
-
-
-@dataclass(frozen=True)
-class IndexFile:
-    """One file that the index offers; what the index does not say is None."""
-
-    name: str
-    url: str
-    sha256: str | None
-    requires_python: str | None
-    uploaded: str | None
-    """Date as YYYY-MM-DD."""
-    yanked: bool
+_RETRIES = Retry(2, status_forcelist=[408, 429, 500, 502, 503, 504], backoff_factor=0.5, raise_on_status=False)
 
 
 def index_url(environ: Mapping[str, str] | None = None) -> str:
     """The index of the user's uv or pip configuration, else pip's own default.
 
     Raises:
-        ContractError: none is configured and there is no pip to ask.
+        ContractError: none is configured and pip is not installed.
     """
     environ = os.environ if environ is None else environ
     for variable in _VARIABLES:
@@ -54,7 +51,7 @@ def index_url(environ: Mapping[str, str] | None = None) -> str:
     configured = _pip_config_index(environ)
     if configured:
         return configured
-    # pip knows the public index; a second copy of its address here would be one that nobody mends.
+    # pip knows the public index; a copy of its address here would go stale.
     try:
         default: str = importlib.import_module("pip._internal.models.index").PyPI.simple_url
     except (ImportError, AttributeError):
@@ -75,99 +72,82 @@ def _pip_config_index(environ: Mapping[str, str]) -> str | None:
     return asked.stdout.strip() if asked.returncode == 0 else None
 
 
-def download(url: str, accept: str = "*/*") -> tuple[bytes, str, str]:
-    """Get a URL; returns the body, its content type and the URL after redirects. Tries three times.
+class IndexClient:
+    """The package index at an address, which may hold credentials: they are sent to its own host only."""
 
-    Raises:
-        ContractError: it cannot be had; the reason names no host.
-    """
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        own = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._session = session = Session()
+        system = ssl.get_default_verify_paths()  # may hold a company's own certificate; requests' list does not
+        session.verify = system.cafile or system.capath or True
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))
+        if parts.username is not None:
+            basic = HTTPBasicAuth(unquote(parts.username).encode(), unquote(parts.password or "").encode())
+
+            def authenticate(request: PreparedRequest) -> PreparedRequest:
+                return request if session.should_strip_auth(own, str(request.url)) else basic(request)
+
+            session.auth = authenticate
+        self._client = PyPISimple(own, session=session)
+
+    def files(self, project: str) -> list[DistributionPackage]:
+        """Every file that the index lists for a project, in the index's order.
+
+        Raises:
+            ContractError: the page could not be downloaded or read.
+        """
+        url = self._client.get_project_url(project)
+        with _one_line(project):
+            try:
+                if (folder := _path(url)) is not None:  # as pip reads an index in a folder
+                    page = ProjectPage.from_html(project, (folder / "index.html").read_bytes(), url)
+                else:
+                    page = self._client.get_project_page(project, timeout=_TIMEOUT_S)
+            except (ValueError, UnsupportedRepoVersionError) as error:
+                raise ContractError(
+                    f"{project}: the index's page is not as PEP 691 or PEP 503 says ({type(error).__name__}); "
+                    f"check the index's address"
+                ) from None
+        if not page.packages:
+            raise ContractError(f"{project}: the index lists no file of it; check the index's address")
+        return page.packages
+
+    def download(self, url: str) -> bytes:
+        """Get a file.
+
+        Raises:
+            ContractError: it could not be downloaded; the message does not name the host.
+        """
+        with _one_line(file_name(url)):
+            if (path := _path(url)) is not None:
+                return path.read_bytes()
+            answer = self._session.get(url, timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+            return answer.content
+
+
+def file_name(url: str) -> str:
+    """The name of the file at an address."""
+    return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
+def _path(url: str) -> Path | None:
     parts = urlsplit(url)
-    headers = {"Accept": accept}
-    if parts.scheme == "file" and parts.path.endswith("/"):
-        url += "index.html"  # as pip reads an index in a folder
-    elif parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-        url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    for attempt in range(1, _TRIES + 1):
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S) as answer:
-                return answer.read(), answer.headers.get_content_type(), answer.geturl()
-        except urllib.error.HTTPError as error:
-            reason, final = f"HTTP {error.code}", error.code not in _PASSING
-        except (OSError, ValueError, HTTPException) as error:  # URLError and timeouts are OSError
-            cause = getattr(error, "reason", error)
-            missing = "No such file" in str(cause)
-            reason, final = "no such file" if missing else type(cause).__name__, missing
-        if final or attempt == _TRIES:
-            break
-        time.sleep(attempt)
-    name = unquote(parts.path.rstrip("/").rpartition("/")[2])
-    raise ContractError(f"{name}: cannot be had from the index ({reason}); check the network and the index's address")
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
-def project_files(project: str, base: str) -> list[IndexFile]:
-    """Every file that the index at ``base`` lists for a project, in the index's order.
-
-    Raises:
-        ContractError: the page cannot be had or read.
-    """
-    body, kind, url = download(f"{base.rstrip('/')}/{project}/", _ACCEPT)
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
     try:
-        files = _from_json(body, url) if kind.endswith("json") else _from_html(body, url)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ContractError(
-            f"{project}: the index's page is not as PEP 691 or PEP 503 says ({type(error).__name__}: {error}); "
-            f"check the index's address"
-        ) from None
-    if not files:
-        raise ContractError(f"{project}: the index lists no file of it; check the index's address")
-    return files
-
-
-def _from_json(body: bytes, url: str) -> list[IndexFile]:
-    return [
-        IndexFile(
-            name=entry["filename"],
-            url=urljoin(url, entry["url"]),
-            sha256=entry["hashes"].get("sha256"),
-            requires_python=entry.get("requires-python"),
-            uploaded=(entry.get("upload-time") or "")[:10] or None,
-            yanked=entry.get("yanked", False) is not False,  # a reason, even an empty one, is a yank
-        )
-        for entry in json.loads(body)["files"]
-    ]
-
-
-class _Anchors(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.base: str | None = None
-        self.found: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if tag == "base" and self.base is None:
-            self.base = attributes.get("href")
-        if tag == "a" and attributes.get("href"):
-            self.found.append(attributes)
-
-
-def _from_html(body: bytes, url: str) -> list[IndexFile]:
-    page = _Anchors()
-    page.feed(body.decode("utf-8"))
-    base = urljoin(url, page.base) if page.base else url
-    return [_from_anchor(anchor, base) for anchor in page.found]
-
-
-def _from_anchor(anchor: Mapping[str, Any], base: str) -> IndexFile:
-    address, fragment = urldefrag(urljoin(base, anchor["href"]))
-    digest = re.search(r"(?:^|&)sha256=([0-9a-f]{64})", fragment)
-    return IndexFile(
-        name=unquote(urlsplit(address).path.rpartition("/")[2]),
-        url=address,
-        sha256=digest.group(1) if digest else None,
-        requires_python=anchor.get("data-requires-python"),
-        uploaded=None,
-        yanked="data-yanked" in anchor,
-    )
+        yield
+    except NoSuchProjectError:
+        reason = "HTTP 404"
+    except HTTPError as error:
+        reason = f"HTTP {getattr(error.response, 'status_code', 'error')}"
+    except OSError as error:  # the other errors of requests are OSError too
+        reason = "no such file" if isinstance(error, FileNotFoundError) else type(error).__name__
+    else:
+        return
+    raise ContractError(f"{name}: cannot be had from the index ({reason}); check the network and the index's address")

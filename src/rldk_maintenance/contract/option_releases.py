@@ -1,4 +1,4 @@
-"""The library's ``option_releases.json``: which releases' PPO honours an option."""
+"""The library's ``option_releases.json``: the releases on which PPO honours an option."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ OPTIONS_FILE = Path(refusals.__file__).parent / "option_releases.json"
 def option_releases(contract: Contract) -> dict[str, str]:
     """Option -> releases, as ``0.2.0-0.11.4`` or ``0.2.0-0.7.3, 0.12.0``, among the releases that have PPO.
 
-    An option of transformers' ``TrainingArguments`` that `refusals.TRAINING_ARGUMENTS` names is one of every release
-    with the train API, whether TRL writes it anew or not. One that `unread.NEVER_READ` names is of none of them.
+    Every release with the train API has the options of transformers' ``TrainingArguments`` that
+    `refusals.TRAINING_ARGUMENTS` names, even where TRL does not define them again. No such release honours those that
+    `unread.NEVER_READ` names.
     """
     ppo = [release for release in contract.releases if release.facts.get("ppo")]
     names = {name.rpartition(" ")[2] for name in contract.names("config PPOConfig ")} | refusals.TRAINING_ARGUMENTS
@@ -37,7 +38,7 @@ def option_releases(contract: Contract) -> dict[str, str]:
 def _honours(name: str, release: ReleaseReading) -> bool:
     train = str(release.facts["ppo"]).startswith("train ")
     if train and name in NEVER_READ:
-        # As if it was not given is not honoured, but `remove_unused_columns=False` is what the train API does.
+        # Ignoring an option is not honouring it, but `remove_unused_columns=False` is what the train API does.
         return name == "remove_unused_columns"
     return f"config PPOConfig {name}" in release.facts or (train and name in refusals.TRAINING_ARGUMENTS)
 

@@ -15,16 +15,15 @@ from typing import cast
 
 from rldk_maintenance.errors import ContractError
 
-Definition = ast.ClassDef | ast.FunctionDef
 _CLASS_LINE = re.compile(rb"^class (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A class or function and the module that defines it."""
+    """A class and the module that defines it."""
 
     module: str
-    node: Definition
+    node: ast.ClassDef
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class TRLPackage:
     """The Python files of one release.
 
     Raises:
-        ContractError: the content is no wheel of TRL.
+        ContractError: the content is not a wheel of TRL.
     """
 
     def __init__(self, wheel: bytes) -> None:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(wheel))
         except zipfile.BadZipFile as error:
-            raise ContractError(f"its wheel is no zip file ({error})") from None
+            raise ContractError(f"its wheel is not a zip file ({error})") from None
         self._archive.filename = "trl.whl"  # a zipfile.Path cannot be shown without one
         self._files: dict[str, str] = {}
         for file in self._archive.namelist():
@@ -61,7 +60,7 @@ class TRLPackage:
                 self._files[file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")] = file
         if "trl" not in self._files:
             raise ContractError("its wheel has no package `trl`")
-        self._bindings: dict[str, dict[str, Definition | Import]] = {}
+        self._bindings: dict[str, dict[str, ast.ClassDef | Import]] = {}
         self._lazy_names: dict[str, dict[str, Import]] = {}
 
     def folder(self) -> Path:
@@ -94,20 +93,20 @@ class TRLPackage:
                     places.setdefault(name, []).append(module)
         return places
 
-    def bindings(self, module: str) -> dict[str, Definition | Import]:
-        """What a module's own statements bind: classes, functions and imported names."""
+    def bindings(self, module: str) -> dict[str, ast.ClassDef | Import]:
+        """What a module's own statements bind: classes and imported names."""
         if module not in self._bindings:
             package = self._files[module].endswith("__init__.py")
             self._bindings[module] = dict(_bindings(self.tree(module).body, module, package))
         return self._bindings[module]
 
     def resolve(self, module: str, name: str) -> Found | str | None:
-        """The class or function that a name means in a module; a dotted name where it is not TRL's."""
+        """The class that a name means in a module; a dotted name where another package defines it."""
         seen = set()
         while (module, name) not in seen:
             seen.add((module, name))
             bound = self.bindings(module).get(name) or self._lazy(module).get(name)
-            if isinstance(bound, Definition):
+            if isinstance(bound, ast.ClassDef):
                 return Found(module, bound)
             if bound is None or bound.name is None:
                 return None
@@ -170,9 +169,9 @@ def _is_structure(node: ast.expr) -> bool:
 
 def _bindings(
     body: list[ast.stmt], module: str, package: bool, type_checking: bool = False
-) -> Iterator[tuple[str, Definition | Import]]:
+) -> Iterator[tuple[str, ast.ClassDef | Import]]:
     for node in body:
-        if isinstance(node, Definition):
+        if isinstance(node, ast.ClassDef):
             yield node.name, node
         elif isinstance(node, ast.ImportFrom):
             source = _absolute(node, module, package)

@@ -6,9 +6,8 @@ import zipfile
 import zlib
 
 from rldk.integrations.trl.releases.installed import find_ppo
-from rldk_maintenance.contract.classes import REQUIRED, config_fields, constructor, lineage, set_after_init, warns
+from rldk_maintenance.contract.classes import config_fields, constructor, lineage, set_after_init, warns
 from rldk_maintenance.contract.package import Found, TRLPackage
-from rldk_maintenance.contract.reads import model_reads
 from rldk_maintenance.errors import ContractError
 
 Value = str | list[str]
@@ -26,15 +25,15 @@ NAMESPACES = ("trl", "trl.experimental.ppo")
 
 
 def read_release(wheel: bytes) -> tuple[Facts, str | None]:
-    """The facts of a release, and the Pythons it takes.
+    """The facts of a release, and the Python versions that it supports.
 
     Names of facts: ``ppo`` ("api module", as `find_ppo` says), ``defined CLASS``, ``exported NAMESPACE CLASS`` (the
     module it comes from), ``constructor TRAINER``, ``constructor trl.PPOTrainer`` where that is another one,
-    ``warns CLASS`` and ``config CONFIG FIELD``, ``config bases CONFIG``, ``post_init CONFIG FIELD``, ``reads TRAINER
-    ROLE ATTRIBUTE``. What a release has not is not there.
+    ``warns CLASS``, ``config CONFIG FIELD``, ``config bases CONFIG`` and ``post_init CONFIG FIELD``. A fact that does
+    not apply to a release is absent.
 
     Raises:
-        ContractError: it is no wheel of TRL, or a file that matters is not Python.
+        ContractError: it is not a wheel of TRL, or a file that matters is not Python.
     """
     package = TRLPackage(wheel)
     try:
@@ -82,8 +81,6 @@ def _trainer_facts(package: TRLPackage, facts: Facts, module: str | None, name: 
         facts[f"config bases {config_name}"] = lineage(package, config)[1]
         for field, value in set_after_init(package, config, fields).items():
             facts[f"post_init {config_name} {field}"] = value
-    for role, attributes in model_reads(package, trainer).items():
-        facts |= {f"reads {name} {role} {attribute}": places for attribute, places in attributes.items()}
 
 
 def _constructor_facts(package: TRLPackage, facts: Facts, trainer: Found, name: str) -> None:
@@ -102,6 +99,3 @@ def _stub_facts(package: TRLPackage, facts: Facts, module: str) -> None:
     found = package.resolve(stub, "PPOTrainer")
     if isinstance(found, Found):
         _constructor_facts(package, facts, found, "trl.PPOTrainer")
-
-
-__all__ = ["CLASSES", "NAMESPACES", "REQUIRED", "TRAINERS", "VALUE_HEADS", "Facts", "Value", "read_release"]

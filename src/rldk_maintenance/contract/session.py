@@ -27,10 +27,10 @@ def docs_page() -> Path:
 
 
 def write_contract(*, offline: bool = False) -> list[Path]:
-    """Read every release; write the data, and what is made from it if all were read.
+    """Read every release; write the data and, if all were read, what is made from it.
 
     Raises:
-        ContractError: the index cannot be asked, or some release was not read. What was read is written.
+        ContractError: the index does not answer, or some release was not read. What was read is written.
     """
     page = docs_page()
     contract = collect(checkout_root() / ".matrix" / "cache" / "contract", offline=offline)
@@ -40,13 +40,13 @@ def write_contract(*, offline: bool = False) -> list[Path]:
         first = unread[0]
         raise ContractError(
             f"contract: {len(unread)} of {len(contract.releases)} releases were not read, first {first.version} "
-            f"({first.error or first.not_run}); releases.json says which, the docs were left; mend that and run again"
+            f"({first.error or first.not_run}); releases.json lists them, the docs were left; fix that and run again"
         )
     return [_DATA_FILE, *_write_made(contract, page)]
 
 
 def write_made() -> list[Path]:
-    """Make the docs and the library's table anew from the data as it stands; asks nobody.
+    """Make the docs and the library's table from the data as it is; uses no network.
 
     Raises:
         ContractError: the data cannot be read, or lacks a release.

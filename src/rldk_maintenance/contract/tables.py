@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 
 from rldk_maintenance.contract.data import Contract, ReleaseReading, Run
 from rldk_maintenance.contract.reading import CLASSES, NAMESPACES, TRAINERS, Value
 from rldk_maintenance.errors import ContractError
+from rldk_maintenance.markdown import table
 
-BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- contract: (?P<name>[a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str, contract: Contract) -> str:
-    """The page with every generated block made anew.
+    """The page docs/generations.md with every generated block made from the data.
 
     Raises:
-        ContractError: the page lacks a block or has one that nothing makes.
+        ContractError: the page lacks a block or has an unknown one.
     """
-    found = [match["name"] for match in BLOCK.finditer(text)]
-    if sorted(found) != sorted(TABLES):
-        odd = sorted(set(found) ^ set(TABLES)) or found
-        raise ContractError(f"generations.md: the blocks are not {', '.join(TABLES)}, each once; look at {odd[0]!r}")
-    return BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']](contract)}\n\n{match[3]}", text)
+    return fill_blocks("generations.md", text, {name: make(contract) for name, make in TABLES.items()})
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of Markdown."""
-    names = list(header)
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
+def fill_blocks(page: str, text: str, blocks: Mapping[str, str]) -> str:
+    """A page with the content of its generated blocks replaced.
+
+    Raises:
+        ContractError: the page lacks a block or has an unknown one.
+    """
+    found = [match["name"] for match in _BLOCK.finditer(text)]
+    if sorted(found) != sorted(blocks):
+        odd = sorted(set(found) ^ set(blocks)) or found
+        raise ContractError(f"{page}: the blocks are not {', '.join(blocks)}, each once; look at {odd[0]!r}")
+    return _BLOCK.sub(lambda match: f"{match[1]}\n{blocks[match['name']]}\n\n{match[3]}", text)
 
 
 def _code(values: Value | None) -> str:
@@ -42,7 +45,7 @@ def _generations(contract: Contract) -> str:
     facts = ("ppo", "constructor PPOTrainer", "exported trl PPOTrainer", "defined PPOTrainer")
 
     def form(release: ReleaseReading) -> list[Value | None]:
-        # Which module of TRL defines it matters only where nothing exports it.
+        # The module that defines it matters only where nothing exports it.
         values = [release.facts.get(fact) for fact in facts]
         return values if values[0] is None else [*values[:3], None]
 
@@ -124,24 +127,6 @@ def _fields(contract: Contract) -> str:
     return table(["config", "option", "releases: default", "`__post_init__` may set"], rows)
 
 
-def _reads(contract: Contract) -> str:
-    rows = []
-    for fact in contract.names("reads "):
-        _, trainer, role, attribute = fact.split(" ", 3)
-        for places, spans in _by_value(contract.runs(fact)).items():
-            rows.append([_code(trainer), role, _code(attribute), ", ".join(spans), _code(list(places))])
-    order = {name: index for index, name in enumerate(("policy", "ref", "reward", "value"))}
-    rows.sort(key=lambda row: (row[0], order[row[1]], row[2]))
-    return table(["trainer", "model", "reads", "releases", "in"], rows)
-
-
-def _by_value(runs: list[Run]) -> Mapping[tuple[str, ...], list[str]]:
-    found: dict[tuple[str, ...], list[str]] = {}
-    for run in runs:
-        found.setdefault(tuple(run.value), []).append(str(run))
-    return found
-
-
 def _warnings(contract: Contract) -> str:
     rows = [
         [_code(fact.removeprefix("warns ")), str(run), _code(run.value)]
@@ -168,7 +153,6 @@ TABLES: Mapping[str, Callable[[Contract], str]] = {
     "places": _places,
     "parameters": _parameters,
     "options": _fields,
-    "reads": _reads,
     "warnings": _warnings,
     "pythons": _pythons,
 }

@@ -1,1 +1,1 @@
-"""The pages ``docs/failures.md`` and ``docs/measured.md``, made from what the cells saw."""
+"""``docs/failures.md``, ``docs/measured.md`` and the library's ``defaults.json``, made from what the cells saw."""

@@ -1,8 +1,8 @@
 """Reads what the cells' tests have noted, from the results in ``.matrix/results``.
 
-A test notes what it saw as a property of its JUnit test case, ``rldk_trl:<table>`` = ``<entry>: <saw>``; only what
-tests that passed have noted counts. Where TRL does not import no test runs: the import's own failure, in the cell's
-log, is what was seen.
+A test notes what it saw as a property of its JUnit test case, ``rldk_trl:<table>`` = ``<entry>: <saw>``. Only notes of
+tests that passed count. Where TRL cannot be imported no test runs; there the failure of the import, in the cell's log,
+is what was seen.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CellNotes:
 
 
 def read_notes(root: Path, cells: Iterable[Cell], *, partial: bool = False) -> list[CellNotes]:
-    """Read the results and notes of all cells whose tests ran.
+    """Read the results and notes of all cells.
 
     Args:
         root: the folder that holds ``.matrix``.
@@ -55,7 +55,7 @@ def read_notes(root: Path, cells: Iterable[Cell], *, partial: bool = False) -> l
 
 
 def combine(cells: Iterable[Cell], noted: Iterable[CellNotes]) -> Measured:
-    """What all cells together have seen, with the releases on which each failure is declared to happen."""
+    """What all cells have seen together, with the releases on which each failure is declared to happen."""
     cells, noted = list(cells), list(noted)
     tables: dict[str, dict[str, dict[str, dict[str, set[str]]]]] = {table: {} for table in TABLES}
     lanes: dict[str, set[str]] = {cell.lane.name: set() for cell in cells}
@@ -71,7 +71,7 @@ def combine(cells: Iterable[Cell], noted: Iterable[CellNotes]) -> Measured:
             lanes[cell.result.lane].add(cell.result.trl)
         noted_here = {entry for table, entry, _ in cell.notes if table == "failures"}
         for entry in failures():
-            # Where TRL does not import nothing else can happen.
+            # Where TRL cannot be imported, no other failure can happen.
             here = cell.result.tests.passed or entry.id in noted_here
             if here and entry.happens_on(cell.result.trl, cell.result.packages):
                 add("failures", entry.id, DECLARED_THERE, cell.result)
@@ -94,7 +94,7 @@ def disagreements(noted: Iterable[CellNotes]) -> list[str]:
             if table != "failures":
                 continue
             if entry not in known:
-                said.append(f"{cell.result.cell}: {entry!r} is no entry of the catalogue")
+                said.append(f"{cell.result.cell}: {entry!r} is not an entry of the catalogue")
                 continue
             happens = known[entry].happens_on(cell.result.trl, cell.result.packages)
             if happens != (saw in ("reproduced", "found", "fixed")):

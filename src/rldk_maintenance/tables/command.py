@@ -1,4 +1,4 @@
-"""``python -m rldk_maintenance tables``: the data file from the cells' results, and the pages from the data file."""
+"""``python -m rldk_maintenance tables``: the data file from the cells' results, and what is made from it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from pathlib import Path
 from typing import Any
 
 from rldk_maintenance.errors import MaintenanceError
-from rldk_maintenance.tables import failures_page, measured_page
+from rldk_maintenance.tables import defaults, failures_page, measured_page
 from rldk_maintenance.tables.collect import combine, disagreements, read_notes
 from rldk_maintenance.tables.data import DATA_FILE, Measured, load, write
 from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import all_cells
 from rldk_trl.matrix.loader import checkout_root, load_matrix
 
-PAGES = {"failures.md": failures_page.render, "measured.md": measured_page.render}
+_MADE = {
+    "docs/failures.md": failures_page.render,
+    "docs/measured.md": measured_page.render,
+    "src/rldk/integrations/trl/config/defaults.json": defaults.render,
+}
 
 
 def add_command(commands: Any) -> None:
     """Add the command to those of ``python -m rldk_maintenance``."""
-    tables = commands.add_parser("tables", help="write docs/failures.md and measured.md from the cells' results")
+    tables = commands.add_parser(
+        "tables", help="write docs/failures.md, measured.md and defaults.json from the results"
+    )
     tables.add_argument("--partial", action="store_true", help="take what results there are")
     what = tables.add_mutually_exclusive_group()
-    what.add_argument("--docs", action="store_true", help="only make the pages anew from the data; reads no result")
-    what.add_argument("--check", action="store_true", help="write nothing; fail where a page is not what the data say")
+    what.add_argument("--docs", action="store_true", help="only make these from the data again; reads no result")
+    what.add_argument("--check", action="store_true", help="write nothing; fail where one is not what the data say")
     tables.set_defaults(run=_tables)
 
 
-def pages(measured: Measured) -> dict[str, str]:
-    """The text of each page, by its name under docs/."""
-    return {name: render(measured) for name, render in PAGES.items()}
+def made(measured: Measured) -> dict[str, str]:
+    """The text of each file that is made from the data, by its path in the checkout."""
+    return {name: render(measured) for name, render in _MADE.items()}
 
 
 def _tables(options: argparse.Namespace) -> None:
@@ -39,14 +45,14 @@ def _tables(options: argparse.Namespace) -> None:
     if not (options.docs or options.check):
         write(_measure(root, partial=options.partial), DATA_FILE)
         print(DATA_FILE.relative_to(root))
-    measured = load(DATA_FILE)  # as it is written: the pages are made from the file alone
-    for name, text in pages(measured).items():
-        path = root / "docs" / name
+    measured = load(DATA_FILE)  # as it is written: the rest is made from the file alone
+    for name, text in made(measured).items():
+        path = root / name
         if not options.check:
             write_whole(path, text)
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise MaintenanceError(
-                f"tables: docs/{name} is not what the data say; run `python -m rldk_maintenance tables --docs`"
+                f"tables: {name} is not what the data say; run `python -m rldk_maintenance tables --docs`"
             )
         print(path.relative_to(root))
 
@@ -57,5 +63,5 @@ def _measure(root: Path, *, partial: bool) -> Measured:
     odd = disagreements(noted)
     if odd:
         more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
-        raise MaintenanceError(f"tables: {odd[0]}{more}; mend the catalogue or the test, and run the cell again")
+        raise MaintenanceError(f"tables: {odd[0]}{more}; fix the catalogue or the test, and run the cell again")
     return combine(cells, noted)

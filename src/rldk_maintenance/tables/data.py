@@ -14,7 +14,7 @@ from rldk_trl.files import write_whole
 
 SCHEMA = 1
 DATA_FILE = Path(__file__).parent / "measured.json"
-# What a test may say to have seen; None: anything, e.g. the repr of a default.
+# What a test may note; None: anything, e.g. the repr of a default.
 TABLES: Mapping[str, tuple[str, ...] | None] = {
     "failures": ("reproduced", "absent", "found", "quiet", "fixed"),
     "ablation": ("needed", "not needed"),
@@ -22,7 +22,7 @@ TABLES: Mapping[str, tuple[str, ...] | None] = {
     "defaults": None,
 }
 DECLARED_THERE = "declared"
-"""What the catalogue declares for a cell, beside what was seen there; no test says it."""
+"""What the catalogue declares for a cell, beside what was seen there; no test notes this one."""
 
 Seen = Mapping[str, Mapping[str, Mapping[str, frozenset[str]]]]
 """Entry, what was seen, lane: the releases."""
@@ -32,9 +32,9 @@ Seen = Mapping[str, Mapping[str, Mapping[str, frozenset[str]]]]
 class Measured:
     """All that was seen.
 
-    ``releases``: the matrix's rows when it was measured, in order; ``no_ppo``: those without PPO. ``lanes``: of each
-    lane, in the matrix's order, the releases whose tests ran. ``cells``: how many cells the matrix declares, and
-    how many of them this is made from. ``finished``: the day of the newest result, ISO 8601.
+    ``releases``: the matrix's rows at the time, in order; ``no_ppo``: those without PPO. ``lanes``: for each lane, in
+    the matrix's order, the releases on which tests ran. ``cells``: how many cells the matrix declares, and how many
+    of these have a result here. ``finished``: the day of the newest result, ISO 8601.
     """
 
     releases: tuple[str, ...]
@@ -45,11 +45,11 @@ class Measured:
     tables: Mapping[str, Seen]
 
     def seen(self, table: str, entry: str, saw: str, lane: str) -> frozenset[str]:
-        """On which releases something was seen in a lane; none where no test has said so."""
+        """On which releases something was seen in a lane; empty where no test noted it."""
         return self.tables[table].get(entry, {}).get(saw, {}).get(lane, frozenset())
 
     def ppo(self, lane: str) -> frozenset[str]:
-        """The releases with PPO whose tests ran in a lane."""
+        """The releases with PPO on which tests ran in a lane."""
         return self.lanes[lane] - self.no_ppo
 
 
@@ -109,5 +109,5 @@ def load(path: Path) -> Measured:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise MaintenanceError(
             f"{path.name}: not readable ({type(error).__name__}: {error}); "
-            "make it anew with `python -m rldk_maintenance tables`"
+            "make it with `python -m rldk_maintenance tables`"
         ) from None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from rldk.integrations.trl.advice.failures import Failure, failures
+from rldk_maintenance.markdown import code, table
 from rldk_maintenance.tables.data import DECLARED_THERE, Measured
-from rldk_maintenance.tables.markdown import MADE, code, source_line, table, where_seen
+from rldk_maintenance.tables.markdown import MADE, source_line, where_seen
 from rldk_trl.commands.explain import where
 
 _SEEN = {
@@ -15,7 +16,7 @@ _SEEN = {
     "found": "found before TRL does",
     "fixed": "fixed",
     "absent": "tried, does not happen",
-    "quiet": "nothing is said of it",
+    "quiet": "not reported",
 }
 _NAMES = 6
 _ESCAPED = 0xE000  # where Unicode has characters for private use
@@ -24,9 +25,9 @@ _INTRO = """# Failures that PPO users meet
 
 {made}
 
-{count} entries. In each cell of the matrix tests reproduce the failure with TRL's own classes where it happens, let
-`validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` find it beforehand, and let the library mend it
-where it can. An error, a traceback or the output of pytest is looked up with
+{count} entries. Where a failure happens, the tests in each cell of the matrix reproduce it with TRL's own classes, let
+`validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` find it beforehand, and let the library fix it
+where it can. Look up an error, a traceback or the output of pytest with
 
 ```sh
 python -m rldk_trl explain "'NoneType' object has no attribute 'base_model_prefix'"
@@ -34,7 +35,7 @@ python -m rldk_trl explain --list
 pytest 2>&1 | python -m rldk_trl explain
 ```
 
-and pytest itself, with the plugin, shows the advice under a test that died of one.
+With the plugin, pytest shows the same advice under a test that fails for one of these causes.
 
 {source}
 
@@ -42,7 +43,7 @@ and pytest itself, with the plugin, shows the advice under a test that died of o
 
 {totals}
 
-{lanes}; `-`: no test says so; *user*: only the user can mend it.
+{lanes}; `-`: no test says so; *user*: only the user can fix it.
 
 {summary}
 

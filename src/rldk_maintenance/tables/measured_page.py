@@ -1,12 +1,14 @@
-"""docs/measured.md: what works on which releases, which parts of the fix each needs, and defaults that changed."""
+"""docs/measured.md: what works on which releases, the parts of the fix that each needs, and defaults that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from rldk_maintenance.markdown import code, table
 from rldk_maintenance.tables.data import Measured
-from rldk_maintenance.tables.markdown import MADE, code, source_line, table, where_seen
+from rldk_maintenance.tables.defaults import defaults_seen
+from rldk_maintenance.tables.markdown import MADE, source_line, where_seen
 from rldk_maintenance.tables.spans import counted
 
 _NONE = "(none)"
@@ -19,14 +21,14 @@ _PAGE = """# What was measured
 
 ## Features
 
-With the tiny model, on every release with PPO; *refused*: the library says in one line that the release has it not.
+With the tiny model, on every release with PPO; *refused*: the library says in one line that the release lacks it.
 
 {features}
 
 ## Options of `create_ppo_config`
 
-*works*: on the release's own trainer the option had its effect. One that is not in the table may be taken too: then
-only the built config was read.
+*works*: the option had its effect in the release's own trainer. An option that is not in the table may be accepted
+too: for it only the built config was read.
 
 {options}
 
@@ -36,14 +38,14 @@ On which releases a run fails without it, and on which it was seen to go through
 
 {needed}
 
-In these roles no release needs it; what is needed in no role at all is there for compatibility only:
+No release needs these in these roles. Those that no role needs are set for compatibility only:
 
 {not_needed}
 
 ## Defaults that changed without a word
 
-TRL's own `PPOConfig`, built on each release with its defaults (lane period); only options whose default has changed.
-From each release on: the default; `{none}`: the config has no such option.
+TRL's own `PPOConfig`, built on each release with its defaults (lane period). Only options with a default that changed
+are listed, with the default from each release on; `{none}`: the config lacks the option.
 
 {defaults}
 
@@ -104,25 +106,11 @@ def _attribute(entry: str) -> str:
 
 
 def _defaults(measured: Measured) -> str:
-    lane = next(iter(measured.lanes))
-    entries = measured.tables["defaults"]
-    seen = {
-        release
-        for by_saw in entries.values()
-        for by_lane in by_saw.values()
-        for release in by_lane.get(lane, frozenset())
-    }
-    order = [release for release in measured.releases if release in seen]
     rows = []
-    for entry, by_saw in entries.items():
-        values = {release: _default(by_saw, release, lane) for release in order}
-        steps = [(value, next(group)) for value, group in groupby(order, values.__getitem__)]
+    for option, seen in defaults_seen(measured).items():
+        # Two tests that built the config in different ways may have seen two.
+        shown = {release: " or ".join(map(code, found)) or _NONE for release, found in seen.items()}
+        steps = [(value, next(group)) for value, group in groupby(shown, shown.__getitem__)]
         if len({value for value, _ in steps} - {_NONE}) > 1:
-            rows.append([code(entry), "; ".join(f"{release}: {value}" for value, release in steps)])
+            rows.append([code(option), "; ".join(f"{release}: {value}" for value, release in steps)])
     return table(["option", "since release: default"], rows)
-
-
-def _default(by_saw: Mapping[str, Mapping[str, frozenset[str]]], release: str, lane: str) -> str:
-    # Two tests that built the config in different ways may have seen two.
-    found = [code(saw) for saw, by_lane in by_saw.items() if release in by_lane.get(lane, frozenset())]
-    return " or ".join(found) or _NONE

@@ -25,7 +25,7 @@ def releases_of(text: str, order: Sequence[str]) -> frozenset[str]:
 
 
 def counted(chosen: Collection[str], order: Sequence[str]) -> str:
-    """For a reader: the spans, and how many releases they are; ``-`` for none."""
+    """The spans and their number of releases, as readers see them; ``-`` for none."""
     return f"{spans(chosen, order)} ({len(chosen)})" if chosen else "-"
 
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from packaging.version import Version
 
 from rldk.integrations.trl.releases.installed import find_ppo
-from rldk_maintenance.contract.index import index_url, project_files
+from rldk_maintenance.contract.index import IndexClient, index_url
 from rldk_maintenance.contract.wheels import WheelStore, group_releases
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
@@ -60,7 +60,8 @@ class PackageIndex:
     """The index that uv and pip are configured for."""
 
     def __init__(self) -> None:
-        self._releases = {one.version: one for one in group_releases(project_files("trl", index_url()))}
+        self._client = IndexClient(index_url())
+        self._releases = {one.version: one for one in group_releases(self._client.files("trl"))}
 
     def releases(self) -> list[Upload]:
         """Every release of TRL.
@@ -82,7 +83,7 @@ class PackageIndex:
             MaintenanceError: it has none, or it cannot be had or read.
         """
         with tempfile.TemporaryDirectory(prefix="rldk-trl-") as folder:
-            wheel = WheelStore(Path(folder)).get(self._releases[version])
+            wheel = WheelStore(Path(folder), self._client).get(self._releases[version])
             try:
                 with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
                     archive.extractall(folder)

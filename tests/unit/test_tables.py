@@ -252,7 +252,7 @@ def test_the_command(tmp_path, run, monkeypatch, capsys):
     page.write_text(text + "more")
     assert cli.main(["tables", "--check"]) == 2
     assert page.read_text() == text + "more"
-    assert "docs/measured.md is not what the data say" in capsys.readouterr().err
+    assert "docs/measured.md does not match the data" in capsys.readouterr().err
     assert cli.main(["tables", "--docs"]) == 0
     assert page.read_text() == text
     result_files(tmp_path, "0.23.0").remove()
@@ -266,4 +266,4 @@ def test_the_command(tmp_path, run, monkeypatch, capsys):
 def test_outside_a_checkout(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "checkout_root", lambda: tmp_path)
     assert cli.main(["tables"]) == 2
-    assert "tables: runs in a source checkout" in capsys.readouterr().err
+    assert "tables: not in a source checkout of rldk-trl; run it in one" in capsys.readouterr().err

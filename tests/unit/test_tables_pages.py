@@ -74,38 +74,38 @@ def test_the_page_of_what_was_measured():
     page = command.made(MEASURED)["docs/measured.md"]
     rows = [line for line in page.splitlines() if line.startswith("| ")]
     assert rows == [
-        "| feature |  | period | today |",
+        "| feature | result | period | today |",
         "| --- | --- | --- | --- |",
         "| LoRA | works | 0.9.6, 1.0.0rc1-1.0.0 (3) | - |",
-        "| LoRA | refused | 0.2.0 (1) | 1.0.0 (1) |",
-        "| LoRA | not tried | 0.10.1 (1) | 1.0.0rc1 (1) |",
-        "| (releases with PPO) |  | 0.2.0-1.0.0 (5) | 1.0.0rc1-1.0.0 (2) |",
-        "| option |  | period | today |",
+        "| LoRA | unsupported | 0.2.0 (1) | 1.0.0 (1) |",
+        "| LoRA | not tested | 0.10.1 (1) | 1.0.0rc1 (1) |",
+        "| (all releases with PPO) |  | 0.2.0-1.0.0 (5) | 1.0.0rc1-1.0.0 (2) |",
+        "| option | result | period | today |",
         "| --- | --- | --- | --- |",
         "| `gamma` | works | 0.2.0-1.0.0 (5) | 1.0.0rc1-1.0.0 (2) |",
-        "| (releases with PPO) |  | 0.2.0-1.0.0 (5) | 1.0.0rc1-1.0.0 (2) |",
-        "| what is set | needed, period | needed, today | not needed, period | not needed, today |",
+        "| (all releases with PPO) |  | 0.2.0-1.0.0 (5) | 1.0.0rc1-1.0.0 (2) |",
+        "| attribute | needed, period | needed, today | not needed, period | not needed, today |",
         "| --- | --- | --- | --- | --- |",
         "| `` score \\| `x` `` | 0.9.6 (1) | - | - | 1.0.0 (1) |",
-        "| what is set | not needed, period | not needed, today |",
+        "| attribute | not needed, period | not needed, today |",
         "| --- | --- | --- |",
         "| `prefix` | 0.9.6-0.10.1 (2) | - |",
-        "| option | since release: default |",
+        "| option | release: default since then |",
         "| --- | --- |",
         "| `learning_rate` | 0.2.0: `1e-05`; 0.10.1: (none); 1.0.0rc1: `3e-06`; 1.16.0: (none) |",
         "| `kl` | 0.2.0: `'a \\| b'`; 0.9.6: `'a \\| b'` or `'c'`; 0.10.1: `'c'`; 1.16.0: (none) |",
     ]
-    assert "only 9 of 12 cells of [the matrix](matrix.md), the newest of 2026-11-20" in page
+    assert "only 9 of 12 cells of [the matrix](matrix.md); the newest is from 2026-11-20" in page
     assert "by lane: period 6, today 3." in page
 
 
 def test_the_page_of_failures():
     page = command.made(MEASURED)["docs/failures.md"]
     assert f"| [{ENTRY}](#{ENTRY}) | TRL >=0.9.2,<1.13 | 4 / 2 | 3 / 0 | - | - |" in page.splitlines()
-    assert f"Of {len(failures())} entries 1 were reproduced, 0 found beforehand, 0 fixed by the library," in page
+    assert f"Of {len(failures())} entries, 1 were reproduced, 0 were detected before training, 0 were fixed," in page
     (block,) = re.findall(rf"^### {ENTRY}\n(.*?)^###", page, re.MULTILINE | re.DOTALL)
     assert "`'...WithValueHead' object has no attribute 'generation_config'`" in block
-    assert "| happens, by the catalogue | 0.9.6-1.0.0 (4) | 1.0.0rc1-1.0.0 (2) |" in block
+    assert "| happens, according to the catalogue | 0.9.6-1.0.0 (4) | 1.0.0rc1-1.0.0 (2) |" in block
     assert "| reproduced with TRL alone | 0.9.6-1.0.0rc1 (3) | - |" in block
     assert "](https://github.com/huggingface/trl/issues/" in block
     assert all(f"### {entry.id}\n" in page for entry in failures())

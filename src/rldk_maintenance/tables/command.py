@@ -26,33 +26,33 @@ def add_command(commands: Any) -> None:
     tables = commands.add_parser(
         "tables", help="write docs/failures.md, measured.md and defaults.json from the results"
     )
-    tables.add_argument("--partial", action="store_true", help="take what results there are")
+    tables.add_argument("--partial", action="store_true", help="use the results that exist")
     what = tables.add_mutually_exclusive_group()
-    what.add_argument("--docs", action="store_true", help="only make these from the data again; reads no result")
-    what.add_argument("--check", action="store_true", help="write nothing; fail where one is not what the data say")
+    what.add_argument("--docs", action="store_true", help="only write these from the data; does not read results")
+    what.add_argument("--check", action="store_true", help="write nothing; fail if a file does not match the data")
     tables.set_defaults(run=_tables)
 
 
 def made(measured: Measured) -> dict[str, str]:
-    """The text of each file that is made from the data, by its path in the checkout."""
+    """Return the text of each file that is made from the data, by its path in the checkout."""
     return {name: render(measured) for name, render in _MADE.items()}
 
 
 def _tables(options: argparse.Namespace) -> None:
     root = checkout_root()
     if not (root / "matrix.toml").is_file():
-        raise MaintenanceError("tables: runs in a source checkout of rldk-trl only; its docs/ holds the tables")
+        raise MaintenanceError("tables: not in a source checkout of rldk-trl; run it in one")
     if not (options.docs or options.check):
         write(_measure(root, partial=options.partial), DATA_FILE)
         print(DATA_FILE.relative_to(root))
-    measured = load(DATA_FILE)  # as it is written: the rest is made from the file alone
+    measured = load(DATA_FILE)  # read back, because everything else is made from the file alone
     for name, text in made(measured).items():
         path = root / name
         if not options.check:
             write_whole(path, text)
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise MaintenanceError(
-                f"tables: {name} is not what the data say; run `python -m rldk_maintenance tables --docs`"
+                f"tables: {name} does not match the data; run `python -m rldk_maintenance tables --docs`"
             )
         print(path.relative_to(root))
 

@@ -1,4 +1,4 @@
-"""docs/failures.md: the catalogue of failures, and on which releases each was seen, found beforehand and fixed."""
+"""docs/failures.md: the catalogue, and the releases on which each failure was reproduced, detected and fixed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rldk_maintenance.tables.markdown import MADE, source_line, where_seen
 from rldk_trl.commands.explain import where
 
 _SEEN = {
-    DECLARED_THERE: "happens, by the catalogue",
+    DECLARED_THERE: "happens, according to the catalogue",
     "reproduced": "reproduced with TRL alone",
-    "found": "found before TRL does",
+    "found": "detected before training",
     "fixed": "fixed",
-    "absent": "tried, does not happen",
-    "quiet": "not reported",
+    "absent": "tried, not reproduced",
+    "quiet": "checked, nothing detected",
 }
 _NAMES = 6
 _ESCAPED = 0xE000  # where Unicode has characters for private use
@@ -25,9 +25,10 @@ _INTRO = """# Failures that PPO users meet
 
 {made}
 
-{count} entries. Where a failure happens, the tests in each cell of the matrix reproduce it with TRL's own classes, let
-`validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` find it beforehand, and let the library fix it
-where it can. Look up an error, a traceback or the output of pytest with
+{count} entries. In each cell of the matrix, tests reproduce the failures that happen there, with TRL's own classes.
+They also check that `validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` detects a failure before
+training, and that the library fixes it, if that is possible. To look up an error, a traceback or the output of
+pytest, run
 
 ```sh
 python -m rldk_trl explain "'NoneType' object has no attribute 'base_model_prefix'"
@@ -35,31 +36,31 @@ python -m rldk_trl explain --list
 pytest 2>&1 | python -m rldk_trl explain
 ```
 
-With the plugin, pytest shows the same advice under a test that fails for one of these causes.
+With the plugin, pytest shows the same advice for a test that fails with one of these failures.
 
 {source}
 
-## On how many releases
+## All failures
 
 {totals}
 
-{lanes}; `-`: no test says so; *user*: only the user can fix it.
+{lanes}. `-`: no test reported it. *user*: only the user can fix it.
 
 {summary}
 
-## One by one
+## Each failure
 """
 
 
 def render(measured: Measured) -> str:
-    """The page; the same data and catalogue give the same text."""
+    """Return the page. The same data and catalogue give the same text."""
     parts = [
         _INTRO.format(
             made=MADE,
             count=len(failures()),
             source=source_line(measured),
             totals=_totals(measured),
-            lanes="Each figure: " + " / ".join(f"lane {lane}" for lane in measured.lanes),
+            lanes="Each figure is a number of releases: " + " / ".join(f"lane {lane}" for lane in measured.lanes),
             summary=_summary(measured),
         )
     ]
@@ -68,8 +69,8 @@ def render(measured: Measured) -> str:
 
 
 def plain_messages(entry: Failure) -> list[str]:
-    """An entry's messages as people read them: its regular expression without what only a program needs."""
-    # What is escaped stands for itself: out of the way while the rest is read.
+    """Return an entry's messages for a reader: its regular expression without the signs that only a program needs."""
+    # Escaped characters stand for themselves, so they are put aside while the rest is read.
     text = re.sub(r"\\(\W)", lambda found: chr(_ESCAPED + ord(found[1])), entry.message)
     text = re.sub(r"(?:\.|\\[wWsSdD]|\[\^?[^\]]*\])(?:[*+?]|\{[\d,]+\})\??", "...", text.replace(r"\b", ""))
     while (plain := _GROUP.sub(_read_group, text)) != text:
@@ -82,7 +83,7 @@ def _read_group(found: re.Match[str]) -> str:
         return ""
     names = found["inner"].split("|")
     inner = "|".join(names if len(names) <= _NAMES else [*names[: _NAMES - 1], "..."])
-    # Brackets that stay are written as if they had been escaped, so that they are not read again.
+    # Brackets that stay are written as escaped characters, so that they are not read again.
     return "".join(chr(_ESCAPED + ord(sign)) if sign in "(|)" else sign for sign in f"({inner})")
 
 
@@ -97,16 +98,16 @@ def _summary(measured: Measured) -> str:
         if entry.fixed_by is None and figures[-1] == "-":
             figures[-1] = "user"
         rows.append([f"[{entry.id}](#{entry.id})", where(entry), *figures])
-    return table(["failure", "where", "happens", "reproduced", "found before", "fixed"], rows)
+    return table(["failure", "where", "happens", "reproduced", "detected before training", "fixed"], rows)
 
 
 def _totals(measured: Measured) -> str:
-    words = {"reproduced": "were reproduced", "found": "found beforehand", "fixed": "fixed by the library"}
+    words = {"reproduced": "were reproduced", "found": "were detected before training", "fixed": "were fixed"}
     said = []
     for saw, word in words.items():
         seen = [e for e in failures() if any(measured.seen("failures", e.id, saw, lane) for lane in measured.lanes)]
         said.append(f"{len(seen)} {word}")
-    return f"Of {len(failures())} entries {', '.join(said)}, each on at least one release."
+    return f"Of {len(failures())} entries, {', '.join(said)}, each on at least one release."
 
 
 def _figure(measured: Measured, entry: str, saw: str) -> str:

@@ -21,35 +21,38 @@ _PAGE = """# What was measured
 
 ## Features
 
-With the tiny model, on every release with PPO; *refused*: the library says in one line that the release lacks it.
+Measured with the tiny model on every release with PPO. *works*: a test passed. *unsupported*: the library reports in
+one line that the release does not support it. *not tested*: no test ran.
 
 {features}
 
 ## Options of `create_ppo_config`
 
-*works*: the option had its effect in the release's own trainer. An option that is not in the table may be accepted
-too: for it only the built config was read.
+*works*: the option had its effect in the release's own trainer. `create_ppo_config` may also accept options that are
+not in the table. For these the tests only read the config.
 
 {options}
 
 ## What the fix sets
 
-On which releases a run fails without it, and on which it was seen to go through:
+The attributes that the fix sets on a model. *needed*: a run on these releases fails without the attribute. *not
+needed*: a run on these releases succeeds without it.
 
 {needed}
 
-No release needs these in these roles. Those that no role needs are set for compatibility only:
+No release needs the following attributes in these roles. An attribute that no role needs is set only for
+compatibility.
 
 {not_needed}
 
-## Defaults that changed without a word
+## Defaults that changed silently
 
-TRL's own `PPOConfig`, built on each release with its defaults (lane period). Only options with a default that changed
-are listed, with the default from each release on; `{none}`: the config lacks the option.
+TRL's own `PPOConfig`, built on each release with its defaults (lane period). The table shows the options that changed
+their default. Each default is valid from the named release on. `{none}`: the config does not have the option.
 
 {defaults}
 
-From one release to another, with what else changes for PPO code:
+To list these and all other changes for PPO code between two releases, run
 
 ```sh
 python -m rldk_trl changes 0.11.4 0.29.0
@@ -58,7 +61,7 @@ python -m rldk_trl changes 0.11.4 0.29.0
 
 
 def render(measured: Measured) -> str:
-    """The page; the same data give the same text."""
+    """Return the page. The same data give the same text."""
     entries, ablation = list(measured.tables["features"]), measured.tables["ablation"]
     return _PAGE.format(
         made=MADE,
@@ -78,17 +81,17 @@ def _features(measured: Measured, entries: Iterable[str], prefix: str = "") -> s
     for entry in entries:
         by_saw = measured.tables["features"][entry]
         name = code(entry.removeprefix(prefix)) if prefix else entry
-        for saw in ("works", "refused"):
+        for saw, shown in (("works", "works"), ("refused", "unsupported")):
             if saw in by_saw:
-                rows.append([name, saw, *where_seen(measured, "features", entry, saw)])
+                rows.append([name, shown, *where_seen(measured, "features", entry, saw)])
         silent = [
             measured.ppo(lane) - frozenset().union(*(by_saw[saw].get(lane, frozenset()) for saw in by_saw))
             for lane in lanes
         ]
         if any(silent):
-            rows.append([name, "not tried", *(counted(found, measured.releases) for found in silent)])
-    rows.append(["(releases with PPO)", "", *(counted(measured.ppo(lane), measured.releases) for lane in lanes)])
-    return table(["option" if prefix else "feature", "", *lanes], rows)
+            rows.append([name, "not tested", *(counted(found, measured.releases) for found in silent)])
+    rows.append(["(all releases with PPO)", "", *(counted(measured.ppo(lane), measured.releases) for lane in lanes)])
+    return table(["option" if prefix else "feature", "result", *lanes], rows)
 
 
 def _ablation(measured: Measured, entries: Sequence[str]) -> str:
@@ -97,7 +100,7 @@ def _ablation(measured: Measured, entries: Sequence[str]) -> str:
         [_attribute(entry), *(cell for saw in seen for cell in where_seen(measured, "ablation", entry, saw))]
         for entry in entries
     ]
-    return table(["what is set", *(f"{saw}, {lane}" for saw in seen for lane in measured.lanes)], rows)
+    return table(["attribute", *(f"{saw}, {lane}" for saw in seen for lane in measured.lanes)], rows)
 
 
 def _attribute(entry: str) -> str:
@@ -108,9 +111,9 @@ def _attribute(entry: str) -> str:
 def _defaults(measured: Measured) -> str:
     rows = []
     for option, seen in defaults_seen(measured).items():
-        # Two tests that built the config in different ways may have seen two.
+        # Two tests that build the config in different ways may see two defaults.
         shown = {release: " or ".join(map(code, found)) or _NONE for release, found in seen.items()}
         steps = [(value, next(group)) for value, group in groupby(shown, shown.__getitem__)]
         if len({value for value, _ in steps} - {_NONE}) > 1:
             rows.append([code(option), "; ".join(f"{release}: {value}" for value, release in steps)])
-    return table(["option", "since release: default"], rows)
+    return table(["option", "release: default since then"], rows)

@@ -7,12 +7,12 @@ from itertools import groupby
 
 
 def spans(chosen: Collection[str], order: Sequence[str]) -> str:
-    """The releases as spans of rows that follow each other; both ends belong to a span."""
+    """Return the releases as spans of consecutive rows. Both ends belong to a span."""
     return ", ".join(_spans(chosen, order))
 
 
 def releases_of(text: str, order: Sequence[str]) -> frozenset[str]:
-    """The releases that `spans` has written.
+    """Return the releases in a text that `spans` has written.
 
     Raises:
         ValueError: a span's end is not a row.
@@ -25,7 +25,7 @@ def releases_of(text: str, order: Sequence[str]) -> frozenset[str]:
 
 
 def counted(chosen: Collection[str], order: Sequence[str]) -> str:
-    """The spans and their number of releases, as readers see them; ``-`` for none."""
+    """Return the spans and the number of releases, for readers; ``-`` if there are none."""
     return f"{spans(chosen, order)} ({len(chosen)})" if chosen else "-"
 
 

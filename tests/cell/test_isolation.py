@@ -103,6 +103,6 @@ def test_a_folder_with_something_else_in_it_is_not_replaced(tiny_gpt2, tmp_path)
     from rldk_trl.tiny import build_tiny_gpt2
 
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds something else"):
+    with pytest.raises(FileExistsError, match="exists and is not a tiny GPT-2; name a new folder"):
         build_tiny_gpt2(tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "mine"

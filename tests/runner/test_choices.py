@@ -41,7 +41,7 @@ def test_only_failed_and_the_table_that_ends_a_run(project: Project):
     assert code != 0
     assert project.statuses() == {"1.15.0": "fail", "1.16.0": "no-ppo"}
     table = output.splitlines()[-2:]
-    assert table[0].split() == ["cell", "status", "phase", "error", "log", "again"]
+    assert table[0].split() == ["cell", "status", "phase", "error", "log", "rerun"]
     assert table[1].startswith("1.15.0  fail    test   test_mine.test_mine: ")
     assert table[1].endswith('.matrix/results/1.15.0.log  nox -s "trl_matrix(1.15.0)"')
 

@@ -88,7 +88,7 @@ def test_the_table_names_cell_phase_error_log_and_command():
     ]
     table = failures_table(ends, "trl_matrix")
     assert len(table) == 3
-    assert table[0].split() == ["cell", "status", "phase", "error", "log", "run", "again", "with"]
+    assert table[0].split() == ["cell", "status", "phase", "error", "log", "rerun"]
     assert table[1].startswith("0.23.0  fail     test     test_a: word")
     assert table[1].endswith('.matrix/results/0.23.0.log  nox -s "trl_matrix(0.23.0)"')
     assert "0.12.2" not in "\n".join(table)

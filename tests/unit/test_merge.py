@@ -104,7 +104,7 @@ def test_newer_without_a_time_or_with_equal_times_is_an_error(tmp_path):
     write_synthetic(tmp_path / "one", synthetic_result("0.23.0", finished=""))
     write_synthetic(tmp_path / "two", synthetic_result("0.23.0"))
     write_synthetic(tmp_path / "three", synthetic_result("0.23.0", reason="x"))
-    with pytest.raises(ResultError, match="not all have a finishing time"):
+    with pytest.raises(ResultError, match="not all have a finish time"):
         merge_results([tmp_path / "one", tmp_path / "two"], tmp_path / "into", newer=True)
     with pytest.raises(ResultError, match="at the same moment"):
         merge_results([tmp_path / "three", tmp_path / "two"], tmp_path / "into", newer=True)

@@ -99,7 +99,7 @@ def _choose(candidates: Sequence[_Found], *, newer: bool) -> _Found:
     if not newer:
         raise ResultError(f"{what}; remove one, or merge with --newer")
     if not all(times):
-        raise ResultError(f"{what}, and not all have a finishing time; remove one")
+        raise ResultError(f"{what}, and not all have a finish time; remove one")
     latest = [one for one, time in zip(whole, times, strict=True) if time == max(times)]
     if any(one.content != latest[0].content for one in latest):
         raise ResultError(f"{first.cell}: different results that finished at the same moment; remove one")

@@ -44,7 +44,7 @@ SIGNS = {
     "xpass": Sign("xpass", "\u25b2", "xpass", "passed, but is declared to fail"),
     "xfail": Sign("xfail", "\u25b3", "xfail", "fails, as declared"),
     "pass": Sign("pass", "\u2713", "pass", "PPO trains"),
-    "no-ppo": Sign("no-ppo", "\u25cb", "no PPO", "the release has no PPO, and the library reports that"),
+    "no-ppo": Sign("no-ppo", "\u25cb", "no PPO", "the release has no PPO, as declared"),
     NOT_RUN: Sign("not-run", "\u00b7", "not run", "no result yet"),
     "listed": Sign("listed", "\u2013", "listed", "only listed, not run"),
 }

@@ -103,7 +103,7 @@ def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
 def trained(rows: Sequence[ReportRow]) -> tuple[int, int]:
     """Return on how many releases PPO trains, and how many releases have PPO.
 
-    Only the lane period counts. If no row is of that lane, every row counts.
+    Only the lane period counts. If there is no row of that lane, every row counts.
     """
     lane = PERIOD if any(row.lane == PERIOD for row in rows) else None
     wanted = [row for row in rows if row.api != "none" and lane in (row.lane, None)]

@@ -123,7 +123,7 @@ def failures_table(ends: Sequence[CellEnd], session: str) -> list[str]:
     failed = [end for end in ends if not end.declared]
     if not failed:
         return []
-    rows = [("cell", "status", "phase", "error", "log", "run again with")]
+    rows = [("cell", "status", "phase", "error", "log", "rerun")]
     for end in failed:
         reason = (end.reason or "").split("\n")[0]
         short = textwrap.shorten(reason, _LONGEST_ERROR, placeholder="...")

@@ -1,4 +1,4 @@
-"""PPO code that runs on any TRL release.
+"""PPO code that runs on every TRL release with PPO, 0.2.0 to 1.12.0.
 
 Importing this package does not import TRL, torch or transformers. If a function needs one of them and it is not
 installed, it raises ``ImportError`` with one line that says what to install.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import importlib
 
 from raw_program import WRAPPER
@@ -120,15 +119,7 @@ def list_of_prompts_to_generate(raw):
 
 @code("collections-mapping", STEP)
 def trainer_as_it_is(raw):
-    core = importlib.import_module("trl").__dict__.get("core")
-    ours = getattr(core, "collections", None)
-    if ours is not None:  # what the library put there for this process is taken away again
-        core.collections = collections
-    try:
-        raw.step_trainer()
-    finally:
-        if ours is not None:
-            core.collections = ours
+    return raw.step_trainer()
 
 
 @code("optimizer-classes-not-set", TRAIN)

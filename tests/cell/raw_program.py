@@ -200,18 +200,16 @@ class RawTRL:
     @contextmanager
     def workarounds(self) -> Iterator[None]:
         """What users of this release do first, for it to run at all on this Python and this transformers."""
-        missing: list[tuple[Any, str, Any]] = []
-        if self.is_in("==0.2.0"):  # gone since Python 3.10
-            missing.append((collections, "Mapping", collections.abc.Mapping))
-        if self.is_in(">=0.9.2,<0.12"):  # read since transformers 4.47
-            missing.append((self.train_classes[0], "optimizer_cls_and_kwargs", None))
-        for home, name, value in missing:
-            setattr(home, name, value)
-        try:
-            yield
-        finally:
-            for home, name, _ in missing:
-                delattr(home, name)
+        with older_python(self.version):
+            if not self.is_in(">=0.9.2,<0.12"):
+                yield
+                return
+            trainer = self.train_classes[0]
+            trainer.optimizer_cls_and_kwargs = None  # read since transformers 4.47
+            try:
+                yield
+            finally:
+                del trainer.optimizer_cls_and_kwargs
 
     def step_queries(self, trainer: Any, lengths: tuple[int, int] = (6, 5)) -> tuple[list[Any], list[Any]]:
         """Two queries and their responses of so many tokens, generated one by one as every release can."""
@@ -234,6 +232,19 @@ class RawTRL:
         with third_party_warnings():
             trainer.step(queries, responses, [torch.tensor(0.5), torch.tensor(1.0)])
         return trainer
+
+
+@contextmanager
+def older_python(version: Version) -> Iterator[None]:
+    """``collections.Mapping``, which Python 3.10 removed and TRL 0.2.0 alone reads: TRL's own code runs with it."""
+    if version != Version("0.2.0"):
+        yield
+        return
+    collections.Mapping = collections.abc.Mapping
+    try:
+        yield
+    finally:
+        del collections.Mapping
 
 
 def traceback_of(program: Callable[[RawTRL], Any], raw: RawTRL) -> str:

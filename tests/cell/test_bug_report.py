@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from packaging.version import Version
+from raw_program import older_python
 
 from rldk.integrations.trl import fix_generation_config
 from rldk.integrations.trl.releases.quiet import third_party_warnings
@@ -76,7 +77,7 @@ class Program:
         import torch
 
         batch = {"mini_batch_size": 4} if self.version >= Version("0.3") else {"forward_batch_size": 4}
-        with third_party_warnings():
+        with third_party_warnings(), older_python(self.version):
             trainer = self.trainer_class(
                 config=self.config_class(batch_size=4, **batch),
                 model=policy,

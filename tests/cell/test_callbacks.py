@@ -82,7 +82,7 @@ def test_one_of_them_stops_and_saves(make_ppo_setup, recorder, api):
 
 
 def test_what_is_no_callback_is_said(ppo_setup):
-    with pytest.raises(TypeError, match=r"callbacks holds <object .*>, which is no transformers.TrainerCallback"):
+    with pytest.raises(TypeError, match=r"callbacks holds <object .*>, which is not a transformers.TrainerCallback"):
         ppo_setup.create_trainer(callbacks=[object()])
 
 
@@ -91,5 +91,5 @@ def test_a_callback_that_needs_the_train_api_s_config_is_said(ppo_setup):
     from transformers import EarlyStoppingCallback
 
     trainer = ppo_setup.create_trainer(callbacks=[EarlyStoppingCallback()])
-    with pytest.raises(TypeError, match=r"reads args\.load_best_model_at_end in on_train_begin, which the step API's"):
+    with pytest.raises(TypeError, match=r"reads args\.load_best_model_at_end in on_train_begin, but the step API's"):
         run_ppo(trainer)

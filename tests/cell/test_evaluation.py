@@ -17,7 +17,7 @@ FEATURE = "eval dataset and sample completions"
 
 @pytest.mark.trl_ppo("step")
 def test_the_step_api_refuses_it(ppo_setup, measure):
-    with pytest.raises(TypeError, match=r"PPOTrainer of TRL .* \(step API\) takes no 'eval_dataset'; it takes"):
+    with pytest.raises(TypeError, match=r"PPOTrainer of TRL .* \(step API\) does not take 'eval_dataset'; it takes"):
         ppo_setup.create_trainer(eval_dataset=ppo_setup.train_dataset)
     measure("features", FEATURE, "refused")
 
@@ -37,7 +37,8 @@ def test_completions_of_its_prompts_are_shown(make_ppo_setup, capsys, measure, m
     dataset = setup.train_dataset.select(range(4))
     dataset = dataset.add_column("prompt", [f"prompt {number}" for number in range(4)])
     config, with_rich = config_of(setup, api, **options), importlib.util.find_spec("rich") is not None
-    with contextlib.nullcontext() if with_rich else pytest.warns(UserWarning, match="shown nowhere: pip install rich"):
+    warns = pytest.warns(UserWarning, match="but not show them: pip install rich")
+    with contextlib.nullcontext() if with_rich else warns:
         trainer = setup.create_trainer(eval_dataset=dataset, ppo_config=config)
     sampled = []
     monkeypatch.setattr(trainer, "generate_completions", counted(trainer.generate_completions, sampled))
@@ -62,7 +63,7 @@ def counted(function, calls):
 @pytest.mark.trl_ppo("train")
 def test_fewer_prompts_than_a_batch_are_said(make_ppo_setup):
     setup = make_ppo_setup(num_sample_generations=1, per_device_eval_batch_size=8)
-    with pytest.warns(UserWarning, match="eval_dataset has 2 prompts, less than one batch of 8, .* will be sampled"):
+    with pytest.warns(UserWarning, match="eval_dataset has 2 prompts, fewer than one batch of 8; .* will be sampled"):
         setup.create_trainer(eval_dataset=setup.train_dataset.select(range(2)))
 
 

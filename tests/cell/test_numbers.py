@@ -243,9 +243,7 @@ def test_a_trainer_with_a_train_of_its_own_is_said_to_be_one(ppo_setup):
     }
     trainer = ppo_setup.create_trainer()
     trainer.__class__ = type("Mine", (type(trainer),), {"train": lambda self: self.log(logged)})
-    with pytest.warns(
-        UserWarning, match=r"train\(\) of Mine is not TRL's own, so its metrics are given as it logs them"
-    ):
+    with pytest.warns(UserWarning, match=r"Mine overrides TRL's train\(\), so metrics are returned as it logs them"):
         (metrics,) = ppo_setup.train()
     assert list(metrics.values()) == [1.0, 2.0, 3.0, 4.0, 5.0, 0.5]
     assert "log" not in vars(trainer), "nothing of ours stays on the trainer"

@@ -155,7 +155,9 @@ def test_a_saved_adapter_is_small_and_is_trained_further(create, tmp_path, measu
 @pytest.mark.trl(">=0.4", reason="no PEFT before")
 @pytest.mark.trl_requires("peft")
 def test_two_adapters_are_refused(create, tiny_gpt2):
-    with pytest.raises(ValueError, match=r"^create_ppo_trainer: model already is a PeftModel and peft_config asks"):
+    with pytest.raises(
+        ValueError, match=r"^create_ppo_trainer: model already is a PeftModel, and peft_config would add"
+    ):
         create(model=peft_model(tiny_gpt2), peft_config=lora())
 
 
@@ -163,7 +165,7 @@ def test_two_adapters_are_refused(create, tiny_gpt2):
 @pytest.mark.trl_requires("peft")
 def test_a_reference_model_that_is_not_asked_is_said(create, setup, tiny_gpt2):
     if setup.release.ppo_api == "step":
-        with pytest.warns(UserWarning, match=r"ref_model is not used: TRL \S+ \(step API\)"):
+        with pytest.warns(UserWarning, match=r"ref_model is not used, because TRL \S+ \(step API\)"):
             create(peft_config=lora(), ref_model=setup.ref_model)
     else:
         with warnings.catch_warnings():
@@ -174,7 +176,10 @@ def test_a_reference_model_that_is_not_asked_is_said(create, setup, tiny_gpt2):
 
 @pytest.mark.trl("<0.4", reason="PEFT works from there on")
 def test_peft_is_refused_before_0_4(create, version, measure):
-    message = rf"^create_ppo_trainer: peft_config: TRL {version} cannot train PEFT policies: .*0\.4\.0-1\.12\.0$"
+    message = (
+        rf"^create_ppo_trainer: peft_config was passed, but TRL {version} cannot train PEFT policies: .*"
+        r"TRL 0\.4\.0-1\.12\.0$"
+    )
     with pytest.raises(TypeError, match=message):
         create(peft_config=object())
     measure("features", "LoRA policy", "refused")
@@ -184,7 +189,7 @@ def test_peft_is_refused_before_0_4(create, version, measure):
 def test_without_peft_one_line_says_what_to_install(create, monkeypatch):
     if HAS_PEFT:  # a broken install stands in where it is there
         monkeypatch.setitem(sys.modules, "peft", None)
-    expected = r"^peft \S+ is installed but" if HAS_PEFT else r"^peft is not installed: pip install peft$"
+    expected = r"^peft \S+ is installed, but" if HAS_PEFT else r"^peft is not installed: pip install peft$"
     with pytest.raises(ImportError, match=expected) as caught:
         create(peft_config=object())
     assert "\n" not in str(caught.value)

@@ -141,5 +141,7 @@ def test_enumerations_come_back_as_the_words_they_were_given_as():
 
 @pytest.mark.parametrize("odd", [None, {}, object(), "PPOConfig"], ids=["None", "dict", "object", "str"])
 def test_what_is_no_config_is_said(odd, version):
-    with pytest.raises(TypeError, match=rf"portable_config: a {type(odd).__name__} is no PPOConfig of TRL {version}"):
+    with pytest.raises(
+        TypeError, match=rf"portable_config: a {type(odd).__name__} is not a PPOConfig of TRL {version}"
+    ):
         portable_config(odd)

@@ -27,7 +27,7 @@ def test_releases_before_it_refuse(version, measure):
 
     assert installed_generation("step") is installed_generation()
     with pytest.raises(
-        ImportError, match=rf"^TRL {version} has no PPO with the train API: .* 0\.9\.2-0\.11\.4 as PPOv2"
+        ImportError, match=rf"^TRL {version} has no PPO with the train API; .* 0\.9\.2-0\.11\.4 as PPOv2"
     ):
         installed_generation("train")
     measure("features", "PPOv2 (api='train')", "refused")
@@ -39,7 +39,7 @@ def test_releases_after_it_have_the_train_api_only(ppo_setup, version):
 
     assert installed_generation("train") is installed_generation() is generation_of(ppo_setup.config)
     with pytest.raises(
-        ImportError, match=rf"^TRL {version} has no PPO with the step API: TRL 0\.2\.0-0\.11\.4 have it"
+        ImportError, match=rf"^TRL {version} has no PPO with the step API; TRL 0\.2\.0-0\.11\.4 have it"
     ):
         ppo_setup.create_trainer(api="step")
 
@@ -47,7 +47,7 @@ def test_releases_after_it_have_the_train_api_only(ppo_setup, version):
 def test_an_api_that_never_was_is_an_error():
     from rldk.integrations.trl.releases.generations import installed_generation
 
-    with pytest.raises(ValueError, match="no PPO API is called 'ppo': use 'step', 'train', or None"):
+    with pytest.raises(ValueError, match="api='ppo' is not a PPO API: use 'step', 'train', or None"):
         installed_generation("ppo")
 
 
@@ -86,7 +86,7 @@ def test_everything_missing_is_built(tiny_gpt2, ppo_setup, config):
 
 @WITH_PPOV2
 def test_a_config_of_the_other_api_is_said(ppo_setup, config):
-    with pytest.raises(TypeError, match=r"ppo_config is a PPOConfig, api='train' wants a PPOv2Config"):
+    with pytest.raises(TypeError, match=r"ppo_config is a PPOConfig, but api='train' needs a PPOv2Config"):
         ppo_setup.create_trainer(api="train")
-    with pytest.raises(TypeError, match=r"ppo_config is a PPOv2Config, api='step' wants a PPOConfig"):
+    with pytest.raises(TypeError, match=r"ppo_config is a PPOv2Config, but api='step' needs a PPOConfig"):
         ppo_setup.create_trainer(ppo_config=config, api="step")

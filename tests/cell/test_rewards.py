@@ -62,7 +62,7 @@ async def answers(texts):
 
 
 REFUSED = {
-    "None": (lambda: None, "returned None: return a list of 3 floats, one a text"),
+    "None": (lambda: None, "returned None: return a list of 3 floats, one per text"),
     "text": (lambda: "1.0", "returned a str: return a list"),
     "dict": (lambda: dict.fromkeys(TEXTS, 1.0), "returned a dict: return a list"),
     "set": (lambda: {1.0, 2.0, 3.0}, "returned a set: return a list"),
@@ -70,18 +70,18 @@ REFUSED = {
     "scalar": (lambda: np().float32(1), "returned a single number: return a list"),
     "scalar tensor": (lambda: torch().tensor(1.0), "returned a single number: return a list"),
     "matrix": (lambda: np().zeros((3, 2)), r"returned an array of shape \(3, 2\)"),
-    "generator": (lambda: (1.0 for _ in TEXTS), r"returned a generator: return list\(...\) of it"),
-    "map": (lambda: map(len, TEXTS), r"returned a map: return list\(...\) of it"),
-    "coroutine": (lambda: answer(TEXTS), "returned a coroutine: give a plain function"),
-    "async generator": (lambda: answers(TEXTS), "returned a async_generator: give a plain function"),
+    "generator": (lambda: (1.0 for _ in TEXTS), r"returned a generator: return a list instead, list\(...\)"),
+    "map": (lambda: map(len, TEXTS), r"returned a map: return a list instead, list\(...\)"),
+    "coroutine": (lambda: answer(TEXTS), "returned a coroutine: use a plain function"),
+    "async generator": (lambda: answers(TEXTS), "returned a async_generator: use a plain function"),
     "model output": (
         lambda: SimpleNamespace(logits=[[1.0]]),
         r"returned a SimpleNamespace: return its .logits\[:, 0\].tolist\(\) instead",
     ),
     "nested": (lambda: [[1.0], [2.0], [3.0]], "returned a list as reward 1: return a flat list"),
-    "strings": (lambda: [1.0, "2.0", 3.0], "returned a string, '2.0', as reward 2: return one float a text"),
+    "strings": (lambda: [1.0, "2.0", 3.0], "returned a string, '2.0', as reward 2: return one float per text"),
     "array of strings": (lambda: np().array(["1", "2", "3"]), "returned a string, '1', as reward 1"),
-    "a None": (lambda: [1.0, 2.0, None], "returned None as reward 3: return one float a text"),
+    "a None": (lambda: [1.0, 2.0, None], "returned None as reward 3: return one float per text"),
     "complex": (lambda: [1j, 2j, 3j], "returned a complex as reward 1"),
     "pipeline": (
         lambda: [{"label": "POSITIVE", "score": 0.9}] * 3,
@@ -91,7 +91,7 @@ REFUSED = {
         lambda: [[{"label": "POSITIVE", "score": 0.9}]] * 3,
         r"returned a list as reward 1: return \[answers_of_text\[0\]\['score'\] for",
     ),
-    "too few": (lambda: [1.0, 2.0], "returned 2 rewards for 3 texts: return one float a text"),
+    "too few": (lambda: [1.0, 2.0], "returned 2 rewards for 3 texts: return one float per text"),
     "none": (lambda: [], "returned 0 rewards for 3 texts"),
     "NaN": (lambda: [1.0, float("nan"), 2.0], "returned nan for 'two': return a finite float"),
     "infinity": (lambda: torch().tensor([1.0, 2.0, float("-inf")]), "returned -inf for 'three'"),
@@ -145,7 +145,7 @@ def test_an_exception_names_the_text_that_caused_it():
         call_reward_function(score, ["one", "tw\n", "three", "si\n"])
     assert str(caught.value) == (
         "reward function score raised ZeroDivisionError: division by zero (for text 2 of 4, 'tw\\n'): "
-        "mend the function for such a text"
+        "fix the function for this text"
     )
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert caught.value.text == "tw\n"
@@ -161,10 +161,10 @@ def test_an_exception_that_no_text_alone_causes_says_so():
         return [1.0]
 
     with pytest.raises(
-        RewardFunctionError, match=r"raised KeyError \(for 3 texts together and for none alone"
+        RewardFunctionError, match=r"raised KeyError \(for a batch of 3 texts, but for no single one"
     ) as caught:
         call_reward_function(score, TEXTS)
-    assert "the first is 'one'" in str(caught.value)
+    assert "the first text is 'one'" in str(caught.value)
 
 
 def test_a_long_text_is_shown_by_its_beginning_and_kept_whole():
@@ -265,7 +265,7 @@ def test_a_causal_lm_is_explained_and_not_trained_on(ppo_setup, tiny_gpt2, measu
     ("reward", "message"),
     [
         ("distilbert-imdb", r"the name 'distilbert-imdb': pass AutoModelForSequenceClassification.from_pretrained"),
-        (Scorer, "the class Scorer: pass an instance of it"),
+        (Scorer, "the class Scorer: pass an instance$"),
         (0.5, "float: pass one of these"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_tokenizer_without_pad_gets_one_that_is_not_eos_and_fits(tiny_gpt2, ge
 
 
 def test_everything_missing_is_built(ppo_setup, tiny_gpt2):
-    with pytest.warns(UserWarning, match="no reward_model was given"):
+    with pytest.warns(UserWarning, match="no reward_model was passed"):
         trainer = create_ppo_trainer(str(tiny_gpt2), ppo_setup.config, ppo_setup.train_dataset)
     (metrics,) = run_ppo(trainer)
     assert metrics["value_loss"] > 0
@@ -110,13 +110,13 @@ def test_wrappers_everywhere(ppo_setup, generation, tiny_gpt2):
 
 
 def test_an_argument_that_this_release_lacks_is_named(ppo_setup):
-    with pytest.raises(TypeError, match="takes no 'no_such_argument'; it takes"):
+    with pytest.raises(TypeError, match="does not take 'no_such_argument'; it takes"):
         ppo_setup.create_trainer(no_such_argument=1)
 
 
 @pytest.mark.trl_ppo("step")
 def test_the_step_api_refuses_what_it_has_no_place_for(ppo_setup):
-    with pytest.raises(TypeError, match="takes no value_model"):
+    with pytest.raises(TypeError, match="does not take value_model"):
         ppo_setup.create_trainer(value_model=ppo_setup.ref_model)
 
 
@@ -132,7 +132,7 @@ def test_string_columns_are_left_out(ppo_setup):
 def test_a_schedule_that_is_too_short_is_said(make_ppo_setup):
     setup = make_ppo_setup(total_episodes=4)
     setup.create_trainer()
-    with pytest.warns(UserWarning, match="planned for 1 updates, 0 are done and 2 more asked for"):
+    with pytest.warns(UserWarning, match="planned for 1 updates, but 0 are done and 2 more are requested"):
         setup.train(steps=2)
 
 

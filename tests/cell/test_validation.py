@@ -49,7 +49,7 @@ def test_no_false_alarm_on_a_setup_that_trains(ppo_setup):
 
 @pytest.mark.trl_ppo("train")
 def test_a_wrapper_as_policy(ppo_setup, wrapper):
-    assert "lacks (huggingface/trl#2340, #2718): call fix_generation_config" in issues(ppo_setup, model=wrapper)
+    assert "reads (huggingface/trl#2340, #2718): call fix_generation_config" in issues(ppo_setup, model=wrapper)
     assert issues(ppo_setup, model=fix_generation_config(wrapper, ppo_setup.tokenizer)) == ""
 
 
@@ -91,7 +91,7 @@ def test_the_step_api_wants_wrappers(ppo_setup):
     plain = ppo_setup.model.pretrained_model
     assert "model must be a value-head wrapper" in issues(ppo_setup, model=plain)
     assert "ref_model must be a value-head wrapper" in issues(ppo_setup, ref_model=plain)
-    assert "is a language model and has no score" in issues(ppo_setup, reward_model=plain)
+    assert "is a language model, which does not return scores" in issues(ppo_setup, reward_model=plain)
 
 
 def test_a_function_as_reward(ppo_setup):
@@ -111,7 +111,7 @@ def test_the_dataset(ppo_setup):
     from datasets import Dataset
 
     assert "no column input_ids" in issues(ppo_setup, train_dataset=Dataset.from_dict({"text": ["a"] * 8}))
-    assert "less than one batch of 4" in issues(ppo_setup, train_dataset=ppo_setup.train_dataset.select(range(3)))
+    assert "fewer than one batch of 4" in issues(ppo_setup, train_dataset=ppo_setup.train_dataset.select(range(3)))
     texts = ppo_setup.train_dataset.add_column("text", ["a"] * len(ppo_setup.train_dataset))
     found = issues(ppo_setup, train_dataset=texts)
     assert ("string columns (text)" in found) is (ppo_setup.release.ppo_api == "train")
@@ -123,7 +123,7 @@ def test_a_batch_counts_mini_batches_until_0_17(make_ppo_setup, version):
     setup = make_ppo_setup(num_mini_batches=2, per_device_train_batch_size=device_batch, **accumulation)
     found = issues(setup, train_dataset=setup.train_dataset.select(range(7)))
     if version < Version("0.17"):
-        assert "less than one batch of 8" in found
+        assert "fewer than one batch of 8" in found
     else:
         assert found == ""
 

@@ -160,7 +160,7 @@ def test_error_in_a_conftest(downstream: Downstream, trl_0_23: Path, folder: str
     result = downstream.pytester.runpytest_subprocess("-p", "rldk_trl", "-p", "no:cacheprovider")
     assert result.ret != pytest.ExitCode.OK
     text = result.stdout.str() + result.stderr.str()
-    assert text.count("wrapper-without-generation-config: make the trainer with create_ppo_trainer") == 1
+    assert text.count("wrapper-without-generation-config: create the trainer with create_ppo_trainer") == 1
 
 
 def test_quiet_where_nothing_is_to_be_said(downstream: Downstream, spread: tuple[str, ...], trl_0_23: Path) -> None:

@@ -184,7 +184,7 @@ def test_the_librarys_table_is_made_from_the_data():
 def test_refusal_names_the_releases(option, releases):
     assert option_releases()[option] == releases
     assert refusal(option, "TRL x", frozenset()).endswith(
-        f"cannot honour {option!r}: TRL {releases} can; leave it out here"
+        f"does not support {option!r}: TRL {releases} supports it; leave it out"
     )
 
 

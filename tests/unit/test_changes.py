@@ -89,29 +89,29 @@ def test_moving_to_the_train_api_names_what_the_two_call_differently():
     assert (
         "init_kl_coef=0.2, adapted towards target=6" in about(lines, "the default KL coefficient is kl_coef=0.05")[0]
     )
-    assert about(lines, "the default batch is 8 prompts an update and process; it was 128 prompts an update")
-    (renamed,) = about(lines, "by other names")
+    assert about(lines, "the default batch is 8 prompts per update and process; it was 128 prompts per update")
+    (renamed,) = about(lines, "options with other names in TRL 0.12.0")
     for pair in ("ppo_epochs -> num_ppo_epochs", "steps -> total_episodes", "log_with -> report_to"):
         assert pair in renamed
-    (gone,) = about(lines, "TRL 0.12.0 has no option")
+    (gone,) = about(lines, "options that TRL 0.12.0 does not have: ")
     assert {"target_kl", "horizon", "max_grad_norm"} <= set(re.findall(r"\w+", gone))
-    (new,) = about(lines, "TRL 0.12.0 has the options")
+    (new,) = about(lines, "options that TRL 0.12.0 has and 0.11.4 does not have: ")
     assert {"stop_token", "missing_eos_penalty"} <= set(re.findall(r"\w+", new))
     assert "num_ppo_epochs" not in re.findall(r"\w+", new)
 
 
 def test_an_option_of_one_release_is_told_at_its_boundary():
-    assert about(ppo_changes("0.16.1", "0.17.0"), "TRL 0.17.0 has the options kl_estimator, which 0.16.1 has not")
-    assert about(ppo_changes("0.17.0", "0.16.1"), "TRL 0.16.1 has no option kl_estimator")
+    assert about(ppo_changes("0.16.1", "0.17.0"), "options that TRL 0.17.0 has and 0.16.1 does not have: kl_estimator")
+    assert about(ppo_changes("0.17.0", "0.16.1"), "options that TRL 0.16.1 does not have: kl_estimator")
 
 
 def test_the_most_important_comes_first():
     lines = ppo_changes("0.7.11", "1.12.0")
     words = (
-        "train() alone",
+        "has only train()",
         "deprecated stubs",
         "PPOTrainer(config",
-        "has no option",
+        "options that TRL 1.12.0 does not have",
         "default of learning_rate",
         "#2531",
     )
@@ -145,14 +145,14 @@ def test_nothing_changes_within_one_release(version):
         (
             "1.12.0",
             "1.13.0",
-            "TRL 1.13.0 has no PPO: since 1.13.0 there is none (huggingface/trl#7020): stay below with ",
+            "TRL 1.13.0 has no PPO, because it was deleted in 1.13.0 (huggingface/trl#7020): use a release with PPO (",
         ),
         (
             "1.13.0",
             "1.12.0",
-            "TRL 1.12.0 has PPO, and 1.13.0 has not: since 1.13.0 there is none (huggingface/trl#7020)",
+            "TRL 1.12.0 has PPO, but 1.13.0 does not, because it was deleted in 1.13.0 (huggingface/trl#7020)",
         ),
-        ("0.2.0", "0.1.1", "TRL 0.1.1 has no PPO: before 0.2.0 there is none"),
+        ("0.2.0", "0.1.1", "TRL 0.1.1 has no PPO, because `trl` exports a PPOTrainer from 0.2.0 on"),
         ("1.13.0", "1.16.0", "neither TRL 1.13.0 nor 1.16.0 has PPO: TRL 0.2.0-1.12.0 have it"),
         ("0.0.1", "99", "neither TRL 0.0.1 nor 99 has PPO"),
     ],
@@ -163,9 +163,9 @@ def test_where_there_is_no_ppo(old, new, line):
 
 def test_a_release_that_was_not_measured_is_described_by_the_nearest():
     first, *rest = ppo_changes("0.22.2", "0.23.0.dev0")
-    assert first.endswith("so it is described as 0.23.0; measured nearest to it: 0.22.2, 0.23.0")
+    assert first.endswith("so it is described as 0.23.0; nearest tested releases: 0.22.2, 0.23.0")
     assert rest == ppo_changes("0.22.2", "0.23.0")
-    assert ppo_changes("0.9.5", "0.9.6")[0].endswith("measured nearest to it: 0.9.4, 0.9.6")
+    assert ppo_changes("0.9.5", "0.9.6")[0].endswith("nearest tested releases: 0.9.4, 0.9.6")
     assert ppo_changes("0.29.1", "1.0.0rc1") == ppo_changes("0.29.1", Version("1.0.0"))
 
 
@@ -173,7 +173,7 @@ def test_a_release_that_was_not_measured_is_described_by_the_nearest():
 def test_what_does_not_parse_is_one_line(odd):
     for arguments in ((odd, "0.23.0"), ("0.23.0", odd)):
         with pytest.raises(
-            ValueError, match=r"^(old|new) version .* is no version by PEP 440: name a release like '0\.23\.0'$"
+            ValueError, match=r"^(old|new) version .* is not a PEP 440 version: pass a release like '0\.23\.0'$"
         ):
             ppo_changes(*arguments)
 
@@ -182,7 +182,7 @@ def test_none_is_the_installed_release(monkeypatch):
     monkeypatch.setattr(changes, "installed_version", lambda _: Version("0.12.0"))
     assert ppo_changes("0.11.4") == ppo_changes("0.11.4", "0.12.0")
     monkeypatch.setattr(changes, "installed_version", lambda _: None)
-    with pytest.raises(ValueError, match=r"^TRL is not installed here: name the second version"):
+    with pytest.raises(ValueError, match=r"^TRL is not installed here: pass the second version"):
         ppo_changes("0.11.4")
 
 

@@ -72,7 +72,7 @@ def test_1_0_0rc1_is_described_as_1_0_0():
 
 def test_a_development_build_says_that_nothing_was_measured():
     answer = check_trl_compatibility("0.23.0.dev0")
-    assert "no row of the matrix has run it" in answer["warnings"][0]
+    assert "was not tested in any row of the matrix" in answer["warnings"][0]
     assert "0.23.0" in answer["warnings"][0]
 
 
@@ -82,7 +82,7 @@ def test_a_local_build_says_which_release_was_measured():
 
 def test_what_does_not_parse_is_a_warning():
     answer = check_trl_compatibility("not a version")
-    assert answer["warnings"] == ["'not a version' is no version by PEP 440, so nothing is known of it"]
+    assert answer["warnings"] == ["'not a version' is not a PEP 440 version, so nothing is known about it"]
     assert answer["recommendations"]
 
 

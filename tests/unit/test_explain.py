@@ -132,7 +132,7 @@ def test_in_a_pipe_and_nothing_heavy_is_imported(tmp_path):
 def test_changes(capsys):
     assert cli.main(["changes", "0.11.4", "0.29.0"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any("PPOTrainer has train() alone" in line for line in lines)
+    assert any("PPOTrainer has only train()" in line for line in lines)
     assert any("default of learning_rate is 3e-06" in line for line in lines)
     assert cli.main(["changes", "--json", "0.11.4", "0.29.0"]) == 0
     assert json.loads(capsys.readouterr().out) == lines
@@ -144,7 +144,8 @@ def test_no_changes(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["0.23.0", "new"], "'new' is no version"), (["0.23.0"], "TRL is not installed here")]
+    ("arguments", "said"),
+    [(["0.23.0", "new"], "'new' is not a PEP 440 version"), (["0.23.0"], "TRL is not installed here")],
 )
 def test_changes_of_no_release(capsys, arguments, said):
     assert cli.main(["changes", *arguments]) == 2

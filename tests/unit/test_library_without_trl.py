@@ -73,5 +73,5 @@ def test_a_broken_library_is_told_from_an_absent_one(monkeypatch, tmp_path):
     (tmp_path / "broken_library.py").write_text("raise RuntimeError('numpy 2 is not\\nmine')\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(installed.importlib.metadata, "version", lambda name: "1.2")
-    with pytest.raises(ImportError, match=r"^broken_library 1\.2 is installed but .*RuntimeError: numpy 2 is not\)"):
+    with pytest.raises(ImportError, match=r"^broken_library 1\.2 is installed, but .*RuntimeError: numpy 2 is not\)"):
         import_or_explain("broken_library")

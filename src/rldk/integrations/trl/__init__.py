@@ -1,7 +1,7 @@
-"""PPO code that runs on any TRL release.
+"""PPO code that runs on every TRL release with PPO, 0.2.0 to 1.12.0.
 
-Importing this package imports neither TRL nor torch nor transformers; a function that needs one of them and
-does not find it raises ``ImportError`` with one line that says what to install.
+Importing this package does not import TRL, torch or transformers. If a function needs one of them and it is not
+installed, it raises ``ImportError`` with one line that says what to install.
 """
 
 from rldk.integrations.trl.advice.changes import ppo_changes

@@ -1,4 +1,4 @@
-"""The same public names as `rldk.integrations.trl`, under the name that older code imports."""
+"""The public names of `rldk.integrations.trl`, for older code that imports them from here."""
 
 from rldk.integrations.trl import (
     PPOMetrics,

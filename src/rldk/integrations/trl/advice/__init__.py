@@ -1,4 +1,4 @@
-"""What people read: what a release offers, what changed between two, what an error means.
+"""Advice for users: what a release supports, what changed between two releases, what an error means.
 
 Nothing here decides what the library does.
 """

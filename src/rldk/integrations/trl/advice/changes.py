@@ -1,4 +1,4 @@
-"""``ppo_changes``: what changes for PPO code from one TRL release to another."""
+"""``ppo_changes``: what changes for PPO code between two TRL releases."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ from rldk.integrations.trl.releases.boundaries import (
     TRAIN_API,
     nearest_measured,
     release_of,
+    why_no_ppo,
 )
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.measured import measured_releases
 
 _OPTIONS = "read in every wheel: docs/generations.md"
 
-# Set by the trainer in the train API, so their default there, None, is none.
+# The train API's trainer sets these, so None there is not a real default.
 _STEP_ONLY = frozenset(NEVER_READ)
 
 
 def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[str]:
-    """Say what changes for PPO code from one TRL release to another. Nothing is imported.
+    """List what changes for PPO code between two TRL releases. Does not import TRL.
 
     Args:
-        old: the release that the code was written for, e.g. ``"0.11.4"``.
-        new: the release it is to run on; None for the installed one. May be the older of the two.
+        old: The release that the code was written for, e.g. ``"0.11.4"``.
+        new: The release that the code should run on. None for the installed one. May be older than ``old``.
 
     Returns:
-        One line each, the most important first: API, module, constructor, options, defaults that changed silently,
-        behaviour that changed quietly, environment. Each begins with the release since when, says how it was before,
-        and names its source: an issue of huggingface/trl or a row of the matrix. Empty where nothing is known to
-        change. A release that was not measured is described by what was, and that is the first line.
+        One line per change, the most important first: API, module, constructor, options, defaults that changed
+        silently, behaviour that changed silently, environment. Each line starts with the release of the change, says
+        what was before, and names its source: an issue of huggingface/trl, a row of the matrix, or TRL's wheels.
+        Empty if no change is known. A version that the matrix did not test is treated as its final release; then the
+        first line says so.
 
     Raises:
-        ValueError: a version is none by PEP 440, or ``new`` is None and TRL is not installed.
+        ValueError: A version is not a PEP 440 version, or ``new`` is None and TRL is not installed.
     """
     versions = _parsed(old, "old"), _installed() if new is None else _parsed(new, "new")
     lines = [line for version in dict.fromkeys(versions) for line in _not_measured(version)]
@@ -52,7 +54,7 @@ def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[st
     if here == there:
         return lines
     if here > there:
-        lines.append(f"going back from {versions[0]} to {versions[1]}: each line says what is no longer so")
+        lines.append(f"going back from {versions[0]} to {versions[1]}: each line says what no longer applies")
     has = [_has_ppo(version) for version in (here, there)]
     if has != [True, True]:
         return lines + _without_ppo(here, there, has)
@@ -67,14 +69,14 @@ def _parsed(version: str | Version, name: str) -> Version:
         return version if isinstance(version, Version) else Version(version)
     except (InvalidVersion, TypeError):
         raise ValueError(
-            f"{name} version {version!r} is no version by PEP 440: name a release like '0.23.0'"
+            f"{name} version {version!r} is not a PEP 440 version: pass a release like '0.23.0'"
         ) from None
 
 
 def _installed() -> Version:
     found = installed_version("trl")
     if found is None:
-        raise ValueError(f"TRL is not installed here: name the second version, or {INSTALL_HINT}")
+        raise ValueError(f"TRL is not installed here: pass the second version, or {INSTALL_HINT}")
     return found
 
 
@@ -86,23 +88,18 @@ def _not_measured(version: Version) -> list[str]:
     if version.public in measured_releases() or not _has_ppo(release_of(version)):
         return []
     return [
-        f"TRL {version}: no row of the matrix has run it, so it is described as {release_of(version)}; "
-        f"measured nearest to it: {nearest_measured(version)}"
+        f"TRL {version} was not tested in any row of the matrix, so it is described as {release_of(version)}; "
+        f"nearest tested releases: {nearest_measured(version)}"
     ]
 
 
 def _without_ppo(here: Version, there: Version, has: list[bool]) -> list[str]:
     if not any(has):
         return [f"neither TRL {here} nor {there} has PPO: TRL {PPO_RELEASES} have it ({INSTALL_HINT})"]
-    version = there if has[0] else here
-    deleted = version >= PPO_DELETED
-    why = (
-        f"since {PPO_DELETED} there is none (huggingface/trl#7020)" if deleted else f"before {FIRST_PPO} there is none"
-    )
     if has[0]:
-        instead = f"stay below with {INSTALL_HINT}, or move to GRPOTrainer or RLOOTrainer"
-        return [f"TRL {there} has no PPO: {why}: {instead}"]
-    return [f"TRL {there} has PPO, and {here} has not: {why}"]
+        instead = f"use a release with PPO ({INSTALL_HINT}), or move to GRPOTrainer or RLOOTrainer"
+        return [f"TRL {there} has no PPO, because {why_no_ppo(there)}: {instead}"]
+    return [f"TRL {there} has PPO, but {here} does not, because {why_no_ppo(here)}"]
 
 
 def _crossed(since: Version, here: Version, there: Version) -> bool:
@@ -129,7 +126,7 @@ def _honours(option: str, version: Version) -> bool:
 
 
 def _option_lines(here: Version, there: Version) -> list[str]:
-    """Options that only one of the two has, with what they are called on the other."""
+    """Return lines on the options that only one of the two releases has, with their names in the other."""
     table = option_releases()
     gone = [name for name in table if _honours(name, here) and not _honours(name, there)]
     new = [name for name in table if _honours(name, there) and not _honours(name, here)]
@@ -138,18 +135,18 @@ def _option_lines(here: Version, there: Version) -> list[str]:
         was, now = (row.step, row.portable) if there >= TRAIN_API else (row.portable, row.step)
         left = [name for name in was if name in gone]
         found = [name for name in now if name in new]
-        if left and found and "use_cpu" not in row.portable:  # one key of many is no other name
+        if left and found and "use_cpu" not in row.portable:  # accelerator_kwargs["cpu"] is not a renaming
             renamed.append(f"{', '.join(left)} -> {', '.join(found)}")
             gone = [name for name in gone if name not in was]
             new = [name for name in new if name not in now]
     lines = []
     if renamed:
         pairs = "; ".join(renamed)
-        lines.append(f"TRL {there} calls options by other names, as create_ppo_config maps them: {pairs} ({_OPTIONS})")
+        lines.append(f"options with other names in TRL {there}, mapped by create_ppo_config: {pairs} ({_OPTIONS})")
     if gone:
-        lines.append(f"TRL {there} has no option {', '.join(gone)} ({_OPTIONS})")
+        lines.append(f"options that TRL {there} does not have: {', '.join(gone)} ({_OPTIONS})")
     if new:
-        lines.append(f"TRL {there} has the options {', '.join(new)}, which {here} has not ({_OPTIONS})")
+        lines.append(f"options that TRL {there} has and {here} does not have: {', '.join(new)} ({_OPTIONS})")
     return lines
 
 
@@ -174,7 +171,7 @@ def _changed_default(option: str, was: Any, now: Any, since: Version, *, forward
 
 
 def _across_apis(step: Version, train: Version, *, forward: bool) -> list[str]:
-    """Defaults of what the two APIs call by different names."""
+    """Return lines on changed defaults of what the two APIs call by different names."""
 
     def default(option: str, version: Version) -> Any:
         return config_default(option, version)[0]
@@ -184,11 +181,11 @@ def _across_apis(step: Version, train: Version, *, forward: bool) -> list[str]:
         f"kl_coef={default('kl_coef', train)!r}, fixed",
     )
     batch = (
-        f"{default('batch_size', step)} prompts an update",
-        f"{default('per_device_train_batch_size', train)} prompts an update and process",
+        f"{default('batch_size', step)} prompts per update",
+        f"{default('per_device_train_batch_size', train)} prompts per update and process",
     )
     sampling = (
-        "what generate() is given",
+        "set by the arguments of generate()",
         f"{default('response_length', train)} tokens at temperature {default('temperature', train)}",
     )
     lines = []

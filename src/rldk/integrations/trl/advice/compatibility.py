@@ -1,4 +1,4 @@
-"""``check_trl_compatibility``: what PPO code meets on a TRL release, installed or named."""
+"""``check_trl_compatibility``: known problems of PPO code on a TRL release, installed or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rldk.integrations.trl.releases.boundaries import (
 from rldk.integrations.trl.releases.installed import installed_package, installed_ppo, installed_version
 from rldk.integrations.trl.releases.measured import measured_releases
 
-# The entries of the catalogue that are said of a release before anything was made with it.
+# The failures of the catalogue that are reported for a release as such, without looking at any code.
 _SAID_OF_ANY = (
     *("top-k-top-p-filtering", "trackio-not-in-transformers", "peft-not-declared", "pyarrow-wants-numpy-2"),
     "checkpoint-with-metrics",
@@ -28,33 +28,33 @@ _SAID_OF_THE_TRAIN_API = (
     *("bf16-without-accelerator", "policy-with-gradient-checkpointing", "imported-from-trl"),
 )
 
-# What runs and is not what it seems: releases, warning with its issue, recommendation.
+# Problems that raise no error: releases, warning with its issue, recommendation.
 _TRAPS: tuple[tuple[str, str, str], ...] = (
     (
         ">=0.12.0,<1.10.0",
         "objective/entropy counts padding and can be negative (huggingface/trl#6121)",
-        "use TRL 1.10.0 or newer where the entropy matters",
+        "use TRL 1.10.0 or newer if you need the entropy",
     ),
     (
         ">=0.26.0,<0.29.0",
-        "PPOTrainer and PPOConfig of `trl` are deprecated stubs (huggingface/trl#4223)",
+        "PPOTrainer and PPOConfig in `trl` are deprecated stubs (huggingface/trl#4223)",
         "import them from trl.experimental.ppo",
     ),
 )
 
 
 def check_trl_compatibility(version: str | Version | None = None) -> dict[str, Any]:
-    """Say what PPO code meets on a TRL release. Nothing is imported; no input raises.
+    """Report the known problems of PPO code on a TRL release. Does not import TRL and never raises.
 
     Args:
-        version: a PEP 440 version; None for the installed TRL, which is probed rather than looked up. A
-            pre-release or development build is described as the release it leads to.
+        version: A PEP 440 version. None for the installed TRL, which is probed instead of looked up. A pre-release or
+            development build is treated as its final release.
 
     Returns:
-        ``trl_available`` (bool): a TRL is installed here. ``version`` (str | None): the one described.
-        ``warnings``, ``recommendations`` (list[str]): one line each. ``ppo_available`` (bool), ``ppo_api``
-        (``"step"``, ``"train"``, None), ``ppo_module`` (``"trl"``, ``"trl.experimental.ppo"``, None). ``tested``
-        (bool): a row of the matrix ran this release and PPO trained.
+        A dict with ``trl_available`` (bool): whether TRL is installed here; ``version`` (str | None): the version
+        described; ``warnings`` and ``recommendations`` (list[str]): one line each; ``ppo_available`` (bool);
+        ``ppo_api`` (``"step"``, ``"train"`` or None); ``ppo_module`` (``"trl"``, ``"trl.experimental.ppo"`` or None);
+        ``tested`` (bool): whether PPO trained on this release in a row of the matrix.
     """
     installed = installed_version("trl")
     answer: dict[str, Any] = {
@@ -75,8 +75,8 @@ def check_trl_compatibility(version: str | Version | None = None) -> dict[str, A
         described = installed if version is None else version if isinstance(version, Version) else Version(version)
     except (InvalidVersion, TypeError):
         answer["version"] = str(version)
-        answer["warnings"].append(f"{version!r} is no version by PEP 440, so nothing is known of it")
-        answer["recommendations"].append('name a release like "0.23.0", or none for the installed one')
+        answer["warnings"].append(f"{version!r} is not a PEP 440 version, so nothing is known about it")
+        answer["recommendations"].append('pass a release like "0.23.0", or nothing for the installed one')
         return answer
     assert described is not None
     answer["version"] = str(described)
@@ -96,18 +96,18 @@ def _advise(answer: dict[str, Any], version: Version) -> None:
     if not answer["tested"]:
         public = Version(version.public)
         what = (
-            f"TRL {version} is a build before the release of {version.base_version}, and"
+            f"TRL {version} is a pre-release or development build of {version.base_version} and"
             if public.is_prerelease
             else ""
         )
         warnings.append(
-            f"{what or f'TRL {version}:'} no row of the matrix has run it; "
-            f"measured nearest to it: {nearest_measured(version)}"
+            f"{what or f'TRL {version}'} was not tested in any row of the matrix; "
+            f"nearest tested releases: {nearest_measured(version)}"
         )
-        recommendations.append("use a measured release, or add a row to the matrix and run it")
+        recommendations.append("use a tested release, or add a row to the matrix and run it")
     elif version.local is not None:
         warnings.append(
-            f"TRL {version} is a local build; the row of the matrix that passed is {version.public} as released"
+            f"TRL {version} is a local build; the row of the matrix that passed ran {version.public} as released"
         )
     said = _SAID_OF_ANY + (_SAID_OF_THE_TRAIN_API if answer["ppo_api"] == "train" else ())
     known = [failure(one) for one in said]

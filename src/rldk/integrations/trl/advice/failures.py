@@ -1,4 +1,4 @@
-"""The catalogue of failures that PPO users meet, and what one of them means on a release."""
+"""Search the catalogue of failures that PPO users meet."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def failures() -> tuple[Failure, ...]:
-    """Every entry of the catalogue, in a fixed order."""
+    """Return every entry of the catalogue, in a fixed order."""
     return (*MODEL_FAILURES, *INPUT_FAILURES, *CODE_FAILURES, *IMPORT_FAILURES)
 
 
 def failure(failure_id: str) -> Failure:
-    """The entry of that id.
+    """Return the entry with this id.
 
     Raises:
-        KeyError: there is none.
+        KeyError: The catalogue has no such entry.
     """
     return _by_id()[failure_id]
 
@@ -36,16 +36,16 @@ def failure(failure_id: str) -> Failure:
 def explain_failure(
     text: str, version: str | Version | None = None, *, packages: Mapping[str, str] | None = None
 ) -> list[Failure]:
-    """The entries that an error's text shows, those that happen on the release first; never raises on odd text.
+    """Return the known failures in an error's text, those that happen on the release first. Never raises.
 
     Args:
-        text: an error's message or a whole traceback, with or without terminal colours; errors that caused it
-            count too.
-        version: the TRL release it was seen on, None for the installed one.
-        packages: distribution -> version, for what is installed beside that release; see `Failure.happens_on`.
+        text: An error message or a whole traceback, with or without terminal colours. Errors that caused it are found
+            too.
+        version: The TRL release that raised the error. None for the installed one.
+        packages: Distribution -> version, for the packages installed with that release. See `Failure.happens_on`.
     """
     plain = _ANSI.sub("", text if isinstance(text, str) else str(text))
-    # Terminals and pytest break and prefix lines ("E   "): patterns see one line as well as the lines as they are.
+    # Terminals and pytest wrap and prefix lines ("E   "), so patterns are tried on the text and on a single line.
     flat = re.sub(r"\s*\n(?:E?\s+|\s*\|\s*)?", " ", plain)
     shown = [entry for entry in failures() if entry.matches(plain) or entry.matches(flat)]
     return sorted(shown, key=lambda entry: not entry.happens_on(version, packages))

@@ -1,4 +1,4 @@
-"""Saving a run whole or not at all, and resuming it.
+"""Save a PPO run, completely or not at all, and resume it.
 
-TRL's own ``save_model`` and ``_save_checkpoint`` are fixed in `training`.
+`training` fixes TRL's ``save_model`` and ``_save_checkpoint``.
 """

@@ -1,4 +1,4 @@
-"""Save a PPO run, whole or not at all, and go on with it in a fresh trainer."""
+"""Save a PPO run, completely or not at all, and continue it in a new trainer."""
 
 from __future__ import annotations
 
@@ -25,34 +25,37 @@ _FORMAT = 1
 
 
 def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
-    """Write everything that a run needs to go on, on any release and through either API.
+    """Save everything that a run needs to continue, on any release and either API.
 
-    ``folder`` holds the policy in Hugging Face format (an adapter, where it is a PEFT model) with the tokenizer, in
-    the step API with the value head along with it, in the train API with the value model under ``value_model/``:
-    `create_ppo_trainer` takes both up. Beside them the state of the run: trainable parameters as they are, optimizer,
-    schedule, KL controller, counters, position in the dataset, random generators. The reference model is not in it.
+    ``folder`` contains the policy in Hugging Face format (only the adapter if it is a PEFT model) and the tokenizer.
+    The value head is saved with the policy (step API), or the value model under ``value_model/`` (train API);
+    `create_ppo_trainer` loads either. Next to them is the state of the run: trainable parameters, optimizer,
+    learning-rate schedule, KL controller, counters, position in the dataset and random number generators. The
+    reference model is not saved.
 
-    A folder that is an older checkpoint is replaced; the new one is written beside it first.
+    An existing checkpoint in ``folder`` is replaced after the new one is complete.
 
     Args:
-        trainer: from `create_ppo_trainer`.
-        folder: where to; made here.
+        trainer: From `create_ppo_trainer`.
+        folder: The folder to write; created if it does not exist.
 
     Raises:
-        FileExistsError: ``folder`` holds something that is no checkpoint of this function.
-        ValueError: the run is on several processes, of which only one would be saved.
+        FileExistsError: ``folder`` contains files but no checkpoint of this function.
+        ValueError: The run uses several processes. Only one of them would be saved.
     """
     folder = Path(folder)
     if trainer.accelerator.num_processes > 1:
         raise ValueError(
-            f"save_ppo_checkpoint: the run is on {trainer.accelerator.num_processes} processes, of which it saves the "
-            f"random state of one only: use accelerate's save_state there"
+            f"save_ppo_checkpoint: the run uses {trainer.accelerator.num_processes} processes, and the random state "
+            f"of only one would be saved: use accelerate's save_state instead"
         )
     if folder.exists() and any(folder.iterdir()) and not (folder / _ABOUT).is_file():
-        raise FileExistsError(f"save_ppo_checkpoint: {folder} holds other files than a checkpoint: give another one")
+        raise FileExistsError(
+            f"save_ppo_checkpoint: {folder} contains files that are not a checkpoint: use another folder"
+        )
     _refuse_foreign(trainer)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{folder.name}.*.partial"):  # of a save that was killed
+    for left in folder.parent.glob(f".{folder.name}.*.partial"):  # left by a save that was killed
         shutil.rmtree(left, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
@@ -71,30 +74,32 @@ def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
 
 def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
-    """Put a fresh trainer where the saved one was: `run_ppo` then goes on as if it had never stopped.
+    """Restore a saved run into a new trainer. `run_ppo` then continues as if the run had never stopped.
 
-    The trainer is made as the saved one was: the same models (their trained weights come from the checkpoint), the
-    same reference model, config, dataset and reward. Nothing is changed where the checkpoint does not fit.
+    Create the trainer like the saved one: with the same models (their trained weights come from the checkpoint),
+    reference model, config, dataset and reward. If the checkpoint does not fit, the trainer stays as it was.
 
     Args:
-        trainer: from `create_ppo_trainer`, of the API that the saved one had.
-        folder: of `save_ppo_checkpoint`.
+        trainer: From `create_ppo_trainer`, with the same API as the saved one.
+        folder: The folder passed to `save_ppo_checkpoint`.
 
     Raises:
-        FileNotFoundError: ``folder`` is no such checkpoint.
-        ValueError: its API, its parameters or its dataset are not this trainer's.
+        FileNotFoundError: ``folder`` is not a checkpoint of `save_ppo_checkpoint`.
+        ValueError: The checkpoint's API, parameters or dataset do not match the trainer's.
     """
     folder = Path(folder)
     if not (folder / _ABOUT).is_file():
         raise FileNotFoundError(
             f"load_ppo_checkpoint: {folder} was not written by save_ppo_checkpoint (it has no {_ABOUT}); TRL's own "
-            f"checkpoints lack the value model: give such a folder to create_ppo_trainer to start from its policy"
+            f"checkpoints do not contain the value model: to start from their policy, pass the folder to "
+            f"create_ppo_trainer"
         )
     about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     if (about["format"], about["api"]) != (_FORMAT, api_of(trainer)):
         raise ValueError(
-            f"load_ppo_checkpoint: {folder} is of the {about['api']} API (TRL {about['trl']}, format "
-            f"{about['format']}), this trainer of the {api_of(trainer)} API (format {_FORMAT}): use one of that API"
+            f"load_ppo_checkpoint: {folder} is from the {about['api']} API (TRL {about['trl']}, format "
+            f"{about['format']}), but this trainer has the {api_of(trainer)} API (format {_FORMAT}): use a checkpoint "
+            f"from that API"
         )
     _refuse_foreign(trainer)
     saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
@@ -107,14 +112,14 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
         setattr(trainer.state, name, state[name])
     if about["ref_model"] != _reference_digest(trainer):
         warnings.warn(
-            f"load_ppo_checkpoint: the reference model is not the one that {folder} was trained against, so KL is "
-            f"measured from another policy: give create_ppo_trainer the ref_model of the first run",
+            f"load_ppo_checkpoint: the reference model is not the one that {folder} was trained with, so KL will be "
+            f"measured against a different model: pass the ref_model of the first run to create_ppo_trainer",
             stacklevel=2,
         )
 
 
 def saved_value_model(model_name: str | None) -> str | None:
-    """The folder of the value model in the checkpoint ``model_name``, where that is one and has it."""
+    """Return the folder of the value model in the checkpoint ``model_name``; None if there is none."""
     if model_name is None or not (Path(model_name) / VALUE_MODEL / "config.json").is_file():
         return None
     return str(Path(model_name) / VALUE_MODEL)
@@ -129,8 +134,8 @@ def _write(trainer: Any, folder: Path) -> None:
         value_model.save_pretrained(str(folder / VALUE_MODEL))
     elif value_model is not None:
         warnings.warn(
-            f"save_ppo_checkpoint: the value model is a {type(value_model).__name__} without save_pretrained: it is "
-            f"in the state of the run only, not under {VALUE_MODEL}/",
+            f"save_ppo_checkpoint: the value model is a {type(value_model).__name__} without save_pretrained, so it "
+            f"is not saved under {VALUE_MODEL}/: only load_ppo_checkpoint can restore its weights",
             stacklevel=4,
         )
     trainer.state.save_to_json(str(folder / _STATE))
@@ -146,26 +151,26 @@ def _write(trainer: Any, folder: Path) -> None:
 
 
 def _refuse_foreign(trainer: Any) -> None:
-    if not hasattr(trainer, "state"):  # TRL's own of the step API
+    if not hasattr(trainer, "state"):  # a step API trainer that only TRL has touched
         raise ValueError(
-            f"this {type(trainer).__name__} was not made by create_ppo_trainer and has made no update by run_ppo, so "
-            f"it counts none: make it with create_ppo_trainer"
+            f"this {type(trainer).__name__} has no state to save or restore, because neither create_ppo_trainer "
+            f"created it nor run_ppo ran it: create it with create_ppo_trainer"
         )
 
 
 def _parts(trainer: Any) -> tuple[Any, Any, Any]:
-    """Policy, value model (None in the step API, where it is the policy's own head) and tokenizer."""
+    """Return policy, value model and tokenizer. In the step API the value model is None: the policy has a head."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     tokenizer = tokenizer_of(trainer)
     return (model, None, tokenizer) if api_of(trainer) == "step" else (model.policy, model.value_model, tokenizer)
 
 
 def _reference_digest(trainer: Any) -> int | None:
-    """A checksum of the reference model's weights; None where the policy without its adapter is the reference."""
+    """Return a checksum of the reference model's weights; None if the policy without its adapter is the reference."""
     reference = reference_of(trainer)
     if reference is None:
         return None
-    if not hasattr(trainer, "_rldk_reference"):  # it is never trained
+    if not hasattr(trainer, "_rldk_reference"):  # cached: the reference model is never trained
         torch, digest = import_or_explain("torch"), 0
         for _, parameter in sorted(trainer.accelerator.unwrap_model(reference).named_parameters()):
             flat = parameter.detach().cpu().contiguous().flatten().view(torch.uint8)
@@ -177,10 +182,10 @@ def _reference_digest(trainer: Any) -> int | None:
 
 @contextmanager
 def ends_of_texts(policy: Any, tokenizer: Any) -> Iterator[None]:
-    """Give the policy its end-of-text and padding ids back, which the train API takes off its generation config.
+    """Within the context, put back the EOS and padding ids that the train API removes from the generation config.
 
-    What is saved without them never stops when it generates. TRL 0.9.2-0.13.0 take both off always, later releases
-    the end of text where there is no ``stop_token``.
+    A policy saved without them never stops generating. TRL 0.9.2-0.13.0 always remove both; later releases remove the
+    EOS id if there is no ``stop_token``.
     """
     config = getattr(policy, "generation_config", None)
     before = {name: getattr(config, name, None) for name in ("eos_token_id", "pad_token_id")}

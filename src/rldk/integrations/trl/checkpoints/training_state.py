@@ -1,4 +1,4 @@
-"""What a PPO trainer knows besides its models: taken out of it as plain values, and put into another."""
+"""Read the training state of a PPO trainer as plain values, and restore it into another trainer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.releases.importing import import_or_explain
 
-# What the step API's trainer counts (`highest_reward` and `compare_step` for push_to_hub_if_best), and the parts that
-# move with each update: the KL controller, and the running moments of the scores.
+# Counters of the step API's trainer (`highest_reward` and `compare_step` are for push_to_hub_if_best), and the objects
+# that change with each update: the KL controller and the running moments of the scores.
 _STEP_COUNTERS = ("current_step", "compare_step", "highest_reward")
 _STEP_MOVING = ("kl_ctl", "running")
 
 
 def training_state(trainer: Any) -> dict[str, Any]:
-    """Trainable parameters, optimizer, schedule, counters, position in the dataset, random generators.
+    """Return trainable parameters, optimizer, schedule, counters, position in the dataset and random state.
 
     Raises:
-        ValueError: something of it is no plain value.
+        ValueError: A part of the state is not a plain value.
     """
     state = {
         "parameters": {name: parameter.detach() for name, parameter in _trainable(trainer).items()},
@@ -34,10 +34,10 @@ def training_state(trainer: Any) -> dict[str, Any]:
 
 
 def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
-    """Put what `training_state` gave into ``trainer``, which is left as it was where that does not fit.
+    """Restore the result of `training_state` into ``trainer``. If it does not fit, the trainer stays as it was.
 
     Raises:
-        ValueError: its parameters, its schedule or its dataset are not this trainer's.
+        ValueError: The saved parameters, schedule or dataset do not match the trainer's.
     """
     parameters = _trainable(trainer)
     wrong = sorted(
@@ -49,11 +49,11 @@ def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
     )
     if wrong:
         raise ValueError(
-            f"the models are others: {len(wrong)} parameters differ, {', '.join(wrong[:3])} first: make the trainer "
-            f"with the models that the saved one had"
+            f"{len(wrong)} parameters differ between the models ({', '.join(wrong[:3])} first): create the trainer "
+            f"with the models of the saved one"
         )
     if (trainer.lr_scheduler is None) != (saved["scheduler"] is None):
-        raise ValueError("only one of the two runs has an lr_scheduler: make the trainer as the saved one was")
+        raise ValueError("only one of the two trainers has an lr_scheduler: create this one like the saved one")
     BatchStream.of(trainer).load_state_dict(saved["batches"])
     with import_or_explain("torch").no_grad():
         for name, parameter in parameters.items():
@@ -69,7 +69,7 @@ def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
 
 
 def _trainable(trainer: Any) -> dict[str, Any]:
-    """What training changes: no buffer of a language model, no frozen layer, no PEFT base."""
+    """Return the parameters that training changes, without buffers, frozen layers and the base model of PEFT."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
@@ -80,14 +80,14 @@ def _numbers(part: Any) -> dict[str, Any]:
 
 
 def _set_numbers(part: Any, numbers: dict[str, Any]) -> None:
-    """With their kinds: arithmetic with numpy's float32, which the KL coefficient becomes, rounds otherwise."""
+    """Set numbers with their saved types. The KL coefficient becomes numpy's float32, which rounds differently."""
     np = import_or_explain("numpy")
     for name, (kind, value) in numbers.items():
         setattr(part, name, value if kind in ("bool", "int", "float", "Tensor") else getattr(np, kind)(value))
 
 
 def _plain(value: Any, where: str = "the state") -> Any:
-    """``value`` of nothing but what ``torch.load`` reads without running code; numpy's numbers become Python's."""
+    """Return ``value`` in types that ``torch.load`` reads with ``weights_only``. NumPy numbers become Python's."""
     if isinstance(value, dict):
         return {key: _plain(item, f"{where}[{key!r}]") for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -96,4 +96,4 @@ def _plain(value: Any, where: str = "the state") -> Any:
         return value
     if isinstance(number := getattr(value, "item", lambda: value)(), bool | int | float):
         return number
-    raise ValueError(f"save_ppo_checkpoint: {where} is a {type(value).__name__}, which cannot be saved: leave it out")
+    raise ValueError(f"save_ppo_checkpoint: cannot save {where}, a {type(value).__name__}: remove it from the trainer")

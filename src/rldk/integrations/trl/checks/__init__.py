@@ -1,4 +1,4 @@
-"""``validate_ppo_setup``: what will fail, said before TRL fails.
+"""``validate_ppo_setup``: report what will fail before TRL fails.
 
-Each check reads the parts of a setup and changes nothing.
+Each check reads the parts of a setup and does not change them.
 """

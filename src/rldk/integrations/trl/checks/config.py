@@ -1,4 +1,4 @@
-"""What the installed TRL will read from the config of a PPO setup."""
+"""Check the config of a PPO setup for what will fail with the installed TRL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _SMALLEST_WHITENED = 8
 
 
 def check_config(setup: CheckedSetup) -> Iterator[Finding]:
-    """The config is the generation's own class, and its batches can be divided as it says."""
+    """Check that the config has the generation's own class and that its batches can be divided."""
     if setup.config is None:
         return
     if not setup.has_its_config:
         yield Finding(
             "issue",
             f"config must be {setup.generation.config.__name__} of {setup.generation.module}, got "
-            f"{type(setup.config).__name__}: make it with create_ppo_config",
+            f"{type(setup.config).__name__}: create it with create_ppo_config",
             "config-of-another-class",
         )
     elif setup.is_train:
@@ -30,17 +30,17 @@ def _step_config(setup: CheckedSetup) -> Iterator[Finding]:
     if _has_no_mask(setup) and pads(setup):
         batch = setup.config.forward_batch_size
         yield Finding(
-            "warning", f"forward_batch_size is {batch}, and {setup.trl} pads a batch without a mask: set it to 1"
+            "warning", f"forward_batch_size is {batch}, but {setup.trl} pads batches without a mask: set it to 1"
         )
 
 
 def _has_no_mask(setup: CheckedSetup) -> bool:
-    """Whether the forward pass has no attention mask, as far as the config is one of this generation."""
+    """Whether the forward pass has no attention mask. False if the config is not of this generation."""
     return setup.has_its_config and not setup.generation.has_minibatches
 
 
 def pads(setup: CheckedSetup) -> bool:
-    """Whether a batch is padded: always, but before 0.3.0 with one sample a forward pass."""
+    """Whether batches are padded: always, except before 0.3.0 with one sample per forward pass."""
     return not _has_no_mask(setup) or setup.config.forward_batch_size != 1
 
 
@@ -50,30 +50,30 @@ def _train_config(setup: CheckedSetup) -> Iterator[Finding]:
         if batch % config.num_mini_batches:
             yield Finding(
                 "issue",
-                f"a batch of {batch} (per_device_train_batch_size * gradient_accumulation_steps) is no multiple of "
-                f"num_mini_batches={config.num_mini_batches}, which {setup.trl} divides it by (huggingface/trl#2531): "
-                f"change one of the three",
+                f"the batch of {batch} (per_device_train_batch_size * gradient_accumulation_steps) is not a multiple "
+                f"of num_mini_batches={config.num_mini_batches}, by which {setup.trl} divides it "
+                f"(huggingface/trl#2531): change one of the three",
                 "mini-batches-do-not-divide-the-batch",
             )
         elif config.whiten_rewards and batch // config.num_mini_batches < _SMALLEST_WHITENED:
             yield Finding(
                 "issue",
-                f"whiten_rewards wants minibatches of {_SMALLEST_WHITENED} or more, and they have "
-                f"{batch // config.num_mini_batches}: turn it off, or raise per_device_train_batch_size",
+                f"whiten_rewards needs minibatches of at least {_SMALLEST_WHITENED} samples, but they have "
+                f"{batch // config.num_mini_batches}: turn whiten_rewards off, or raise per_device_train_batch_size",
                 "minibatch-too-small-to-whiten",
             )
     samples = getattr(config, "num_sample_generations", 0)
     if samples > 0 and not setup.generation.samples_without_eval_dataset:
         yield Finding(
             "warning",
-            f"num_sample_generations is {samples}, at which {setup.trl} fails unless the trainer gets an "
-            f"eval_dataset: give it one, or set num_sample_generations=0",
+            f"num_sample_generations is {samples}, and {setup.trl} then fails if the trainer has no eval_dataset: "
+            f"pass an eval_dataset, or set num_sample_generations=0",
             "sample-completions-without-eval-dataset",
         )
 
 
 def batch_size(setup: CheckedSetup) -> int | None:
-    """How many prompts of the dataset make one batch on this device; None where the config is not the right one."""
+    """Return how many prompts are in one batch on this device; None if the config is not of this generation."""
     config = setup.config
     if not setup.has_its_config:
         return None

@@ -1,4 +1,4 @@
-"""What the installed TRL will read from the tokenizer and the prompts of a PPO setup."""
+"""Check the tokenizer and the prompts of a PPO setup for what will fail with the installed TRL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary
 
 
 def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
-    """The tokenizer has an EOS and a pad token of its own and pads where prompts begin."""
+    """Check that the tokenizer has EOS and a separate pad token, and that it pads on the left."""
     tokenizer, known = setup.tokenizer, setup.known_tokenizer
     if not known.is_tokenizer:
         yield Finding("issue", f"tokenizer must be a transformers tokenizer, got {type(tokenizer).__name__}")
@@ -22,37 +22,38 @@ def check_tokenizer(setup: CheckedSetup) -> Iterator[Finding]:
             "tokenizer-without-pad-token",
         )
     elif known.pads_with_eos:
-        # The train API masks what is the pad token, the step API counts lengths.
+        # The train API masks tokens that equal the pad token; the step API counts lengths.
         so = (
             "ends of text are masked as padding and not learned"
             if setup.is_train
-            else "padding in prompts cannot be told from ends of text"
+            else "padding in prompts looks like an end of text"
         )
         yield Finding(
             "warning",
-            f"the pad token is EOS, so {so} (huggingface/trl#5303): give the tokenizer a pad token of its own",
+            f"the pad token is EOS, so {so} (huggingface/trl#5303): set tokenizer.pad_token to a different token",
         )
     if setup.is_train and getattr(tokenizer, "padding_side", "left") != "left":
         yield Finding(
-            "warning", "tokenizer pads on the right, and prompts are continued at their end: set padding_side='left'"
+            "warning",
+            "tokenizer pads on the right, between a prompt and its response: set tokenizer.padding_side = 'left'",
         )
 
 
 def check_pad_token(setup: CheckedSetup) -> Iterator[Finding]:
-    """The step API's policy knows the pad token; the train API never shows it to a model."""
+    """Check that the step API's policy has an embedding for the pad token. The train API does not need one."""
     pad = setup.known_tokenizer.pad
     rows = None if setup.is_train or not pads(setup) else vocabulary_size(setup.policy)
     if isinstance(pad, int) and rows is not None and pad >= rows:
         yield Finding(
             "issue",
-            f"the pad token's id is {pad} and model has embeddings for {rows} tokens, so a padded batch fails: "
-            f"call resize_token_embeddings(len(tokenizer)) on the model",
+            f"the pad token has id {pad}, but model has embeddings for only {rows} tokens, so a padded batch fails: "
+            f"call model.resize_token_embeddings(len(tokenizer))",
             "pad-token-without-embedding",
         )
 
 
 def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
-    """The prompts are tokenized and fill at least one batch."""
+    """Check that the prompts are tokenized and fill at least one batch."""
     dataset = setup.train_dataset
     if dataset is None:
         return
@@ -68,23 +69,24 @@ def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
     if not hasattr(dataset, "__len__"):
         yield Finding(
             "issue",
-            f"train_dataset ({type(dataset).__name__}) streams and has no length, for which {setup.trl} asks "
-            f"(huggingface/trl#350): take as many prompts of it as the run needs, "
+            f"train_dataset ({type(dataset).__name__}) is a streaming dataset without a length, which {setup.trl} "
+            f"needs (huggingface/trl#350): take as many prompts as the run needs, "
             f"Dataset.from_list(list(stream.take(n)))",
             "streaming-dataset",
         )
         return
     if len(dataset) == 0:
-        yield Finding("issue", "train_dataset is empty: give it prompts")
+        yield Finding("issue", "train_dataset is empty: pass a dataset with prompts")
         return
     if setup.is_train:
         yield from _columns(dataset[0])
     batch = batch_size(setup)
     if batch is not None and len(dataset) < batch:
-        # The train API drops the incomplete batch and asks for the next one for ever.
+        # The train API drops the incomplete batch and waits for the next one forever.
         yield Finding(
             "issue",
-            f"train_dataset has {len(dataset)} prompts, less than one batch of {batch}: training would never start",
+            f"train_dataset has {len(dataset)} prompts, fewer than one batch of {batch}, so training would never "
+            f"start: use more prompts or a smaller batch",
             "dataset-smaller-than-a-batch" if setup.is_train else None,
         )
 
@@ -103,7 +105,7 @@ def _columns(row: Any) -> Iterator[Finding]:
     if texts:
         yield Finding(
             "issue",
-            f"train_dataset has string columns ({', '.join(texts)}), which TRL's collator cannot make tensors of "
-            f"(huggingface/trl#2340): keep input_ids only",
+            f"train_dataset has string columns ({', '.join(texts)}), which TRL's collator cannot convert to tensors "
+            f"(huggingface/trl#2340): keep only input_ids",
             "string-columns",
         )

@@ -1,4 +1,4 @@
-"""What the installed TRL will read from the models of a PPO setup."""
+"""Check the models of a PPO setup for what will fail with the installed TRL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rldk.integrations.trl.models.kinds import KnownModel
 
 
 def check_policy(setup: CheckedSetup) -> Iterator[Finding]:
-    """The policy is of the kind that this release's constructor and rollout can use."""
+    """Check that the policy is of a kind that the constructor and the rollout of this release can use."""
     policy = setup.policy
     if not hasattr(policy.given, "parameters"):
         yield Finding("issue", f"model must be a model, got {policy.name}: load one with prepare_models_for_ppo")
@@ -23,7 +23,7 @@ def check_policy(setup: CheckedSetup) -> Iterator[Finding]:
     elif not hasattr(policy.given, "generation_config"):
         yield Finding(
             "issue",
-            f"model ({policy.name}) has no generation_config, which {setup.trl} reads: use a causal language model",
+            f"model ({policy.name}) has no generation_config, but {setup.trl} reads it: use a causal language model",
         )
 
 
@@ -49,37 +49,37 @@ def _wrapper_as_policy(setup: CheckedSetup) -> Finding:
     reads = [name for name in reads if not hasattr(model, name)]
     return Finding(
         "issue",
-        f"model is a value-head wrapper ({setup.policy.name}) and {setup.trl} reads {' and '.join(reads)} that "
-        f"it lacks (huggingface/trl#2340, #2718): call fix_generation_config(model, tokenizer), or let "
-        f"create_ppo_trainer unwrap it",
+        f"model is a value-head wrapper ({setup.policy.name}) without {' and '.join(reads)}, which {setup.trl} reads "
+        f"(huggingface/trl#2340, #2718): call fix_generation_config(model, tokenizer), or let create_ppo_trainer "
+        f"unwrap it",
         failure,
     )
 
 
 def check_checkpointing(setup: CheckedSetup) -> Iterator[Finding]:
-    """A checkpointing policy can be told to stop for generation."""
+    """Check that TRL can turn off the policy's gradient checkpointing for generation."""
     if not setup.is_train or not getattr(setup.model, "is_gradient_checkpointing", False):
         return
     if setup.generation.fails_at_checkpointing:
         yield Finding(
             "issue",
-            f"model has gradient checkpointing on, at which {setup.trl} fails (huggingface/trl#4954): "
+            f"model has gradient checkpointing on, and {setup.trl} fails with it (huggingface/trl#4954): "
             f"call model.gradient_checkpointing_disable(), or use TRL 1.0.0 or newer",
             "policy-with-gradient-checkpointing",
         )
 
 
 def check_reference_model(setup: CheckedSetup) -> Iterator[Finding]:
-    """The reference model is there, apart from the policy, and of the right kind."""
+    """Check that there is a reference model, that it is not the policy, and that it is of the right kind."""
     if setup.ref_model is None:
         if not setup.generation.builds_reference_model:
             yield Finding(
                 "issue",
-                f"ref_model is None, and {setup.trl} builds none (huggingface/trl#2353): pass a copy of model",
+                f"ref_model is None, and {setup.trl} does not create one (huggingface/trl#2353): pass a copy of model",
                 "reference-model-none",
             )
     elif setup.ref_model is setup.model:
-        text = "model and ref_model are the same object, so the KL to the reference is always 0: pass a copy"
+        text = "model and ref_model are the same object, so their KL is always 0: pass a copy of model as ref_model"
         if setup.generation.refuses_policy_as_reference:
             yield Finding("issue", text, "reference-is-the-policy")
         else:
@@ -89,7 +89,7 @@ def check_reference_model(setup: CheckedSetup) -> Iterator[Finding]:
 
 
 def check_reward_model(setup: CheckedSetup) -> Iterator[Finding]:
-    """The reward model gives one score for each text, in the way that this release asks for it."""
+    """Check that the reward model returns one score per text, in the form that this release reads."""
     if setup.reward_model is None:
         yield Finding(
             "issue", "reward_model is None: pass a sequence classifier with num_labels=1, or a function of texts"
@@ -99,14 +99,14 @@ def check_reward_model(setup: CheckedSetup) -> Iterator[Finding]:
     elif setup.is_train:
         yield Finding(
             "issue",
-            f"reward_model is a function, in which {setup.trl} looks for modules (huggingface/trl#2273): "
-            f"give it to create_ppo_trainer, which adapts it",
+            f"reward_model is a function, but {setup.trl} needs a module (huggingface/trl#2273): "
+            f"pass it to create_ppo_trainer, which adapts it",
             "function-as-reward-model",
         )
 
 
 def check_value_model(setup: CheckedSetup) -> Iterator[Finding]:
-    """The train API has a value model and it gives one value for each token."""
+    """Check that the train API has a value model that returns one value per token."""
     if not setup.is_train:
         if setup.value_model is not None:
             yield Finding(
@@ -116,7 +116,7 @@ def check_value_model(setup: CheckedSetup) -> Iterator[Finding]:
     elif setup.value_model is None:
         yield Finding(
             "issue",
-            f"value_model is None, at which {setup.trl} fails (huggingface/trl#1976): "
+            f"value_model is None, and {setup.trl} fails without one (huggingface/trl#1976): "
             f"let create_ppo_trainer build one",
             "value-model-none",
         )
@@ -156,14 +156,14 @@ def _train_scorer(part: str, known: KnownModel, setup: CheckedSetup) -> Finding 
 
 
 def _step_scorer(part: str, known: KnownModel) -> Finding | None:
-    # Here `run_ppo` reads `.logits`, whatever the head is called; only a language model's are no scores.
+    # `run_ppo` reads `.logits`, whatever the head is called. Only a language model's logits are not scores.
     model = known.given
     if known.is_wrapper:
         return None
     if getattr(model, "get_output_embeddings", lambda: None)() is not None:
         return Finding(
             "issue",
-            f"{part} ({known.name}) is a language model and has no score: use "
+            f"{part} ({known.name}) is a language model, which does not return scores: use "
             f"AutoModelForSequenceClassification with num_labels=1, or a function of texts",
         )
     labels = getattr(getattr(model, "config", None), "num_labels", 1)
@@ -171,20 +171,20 @@ def _step_scorer(part: str, known: KnownModel) -> Finding | None:
 
 
 def _labels(part: str, labels: Any, failure: str | None) -> Finding:
-    text = f"{part} has {labels} labels, and PPO wants one score for each text: load it with num_labels=1"
+    text = f"{part} has {labels} labels, but PPO needs one score per text: load it with num_labels=1"
     return Finding("issue", text, failure)
 
 
 def _vocabulary(part: str, known: KnownModel, setup: CheckedSetup) -> Finding | None:
-    """The ids that the policy reads and writes are ids of this model too."""
+    """Check that this model has embeddings for the token ids that the policy reads and writes."""
     rows = vocabulary_size(known)
-    # Tokens that were added to the tokenizer need never occur, and padding is not shown to a model.
+    # Tokens that were added to the tokenizer may never occur, and padding is not passed to a model.
     sizes = [size for size in (getattr(setup.tokenizer, "vocab_size", None), vocabulary_size(setup.policy)) if size]
     if rows is None or not sizes or not all(isinstance(size, int) for size in sizes) or rows >= min(sizes):
         return None
     return Finding(
         "issue",
-        f"{part} ({known.name}) has embeddings for {rows} tokens and the policy writes {min(sizes)} "
-        f"(huggingface/trl#3595): use one of the policy's tokenizer, or a function of texts",
+        f"{part} ({known.name}) has embeddings for {rows} tokens, but the policy uses {min(sizes)} "
+        f"(huggingface/trl#3595): use a model with the policy's tokenizer, or a function of texts",
         "reward-model-of-another-vocabulary" if setup.is_train else None,
     )

@@ -1,4 +1,4 @@
-"""A PPO setup as `validate_ppo_setup` looks at it, and what a look can find."""
+"""A PPO setup as `validate_ppo_setup` checks it, and the findings of the checks."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rldk.integrations.trl.releases.generations import Generation
 
 
 class Finding(NamedTuple):
-    """One thing that a look found."""
+    """One thing that a check found."""
 
     level: Literal["issue", "warning", "recommendation"]
     text: str
     failure: str | None = None
-    """The id of the catalogue's entry that would follow (`failures`), where there is one."""
+    """The id of the failure in the catalogue (`failures`) that would follow, if there is one."""
 
 
 @dataclass(frozen=True)
 class CheckedSetup:
-    """The parts, and the generation that they are checked for.
+    """The parts of a setup and the generation that they are checked for.
 
-    A part is classified when a check first asks for it: an odd object may raise, and then that check says so.
+    A part is classified when a check first reads it. If an odd object raises then, that check reports it.
     """
 
     generation: Generation
@@ -63,23 +63,23 @@ class CheckedSetup:
 
     @property
     def trl(self) -> str:
-        """The installed release as messages name it."""
+        """The installed release, for messages."""
         return f"TRL {self.generation.version}"
 
     @property
     def is_train(self) -> bool:
-        """Whether it has the train API."""
+        """Whether the generation has the train API."""
         return self.generation.api == "train"
 
     @property
     def has_its_config(self) -> bool:
-        """Whether the config is of the class that this generation's trainer takes."""
+        """Whether the config has the class that this generation's trainer takes."""
         return self.generation.owns(self.config)
 
 
 def vocabulary_size(known: KnownModel) -> int | None:
-    """How many token ids a model has embeddings for; None where that cannot be seen."""
+    """Return how many token ids a model has embeddings for; None if that is unknown."""
     if not hasattr(known.inner, "get_input_embeddings"):
         return None
     rows = known.inner.get_input_embeddings().weight.shape[0]
-    return rows if isinstance(rows, int) and rows > 0 else None  # a sharded model has none of them here
+    return rows if isinstance(rows, int) and rows > 0 else None  # 0 in a sharded model

@@ -1,4 +1,4 @@
-"""``validate_ppo_setup``: find, before TRL does, what will fail with the installed release."""
+"""``validate_ppo_setup``: find what will fail with the installed release before TRL does."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def validate_ppo_setup(
     config: Any = None,
     train_dataset: Any = None,
 ) -> dict[str, Any]:
-    """Look at the parts of a PPO setup as the installed TRL will, and say what will fail; never raises.
+    """Check the parts of a PPO setup against the installed TRL, and report what will fail. Never raises.
 
     Args:
-        model: the policy.
-        ref_model: the reference model, or None.
-        reward_model: a model, or a function from texts to floats.
-        value_model: the value model; None in the step API.
-        tokenizer: the models' tokenizer.
-        config: a ``PPOConfig``; its checks are left out where it is None.
-        train_dataset: the prompts; its checks are left out where it is None.
+        model: The policy.
+        ref_model: The reference model, or None.
+        reward_model: A model, or a function from texts to floats.
+        value_model: The value model. None for the step API.
+        tokenizer: The tokenizer of the models.
+        config: A ``PPOConfig``. Not checked if None.
+        train_dataset: The prompts. Not checked if None.
 
     Returns:
-        ``valid`` (bool): there are no issues. ``issues`` (list[str]): what will fail. ``warnings`` (list[str]): what
-        will run and likely not mean what was wanted. ``recommendations`` (list[str]).
+        A dict with ``valid`` (bool): whether there are no issues; ``issues`` (list[str]): what will fail; ``warnings``
+        (list[str]): what will run, but probably not as intended; ``recommendations`` (list[str]).
     """
     found = look_at_ppo_setup(
         model, ref_model, reward_model, value_model, tokenizer, config=config, train_dataset=train_dataset
@@ -76,10 +76,10 @@ def look_at_ppo_setup(
     config: Any = None,
     train_dataset: Any = None,
 ) -> list[Finding]:
-    """What `validate_ppo_setup` found, each with the id of the catalogue's entry that it would end in."""
+    """Return the findings of `validate_ppo_setup`, with the ids of the failures that they would lead to."""
     try:
         generation = generation_of(config)
-    except Exception as error:  # an odd object may do anything when it is looked at
+    except Exception as error:  # an odd object may raise anything
         return [Finding("issue", _one_line(error) if isinstance(error, ImportError) else f"config: {_named(error)}")]
     setup = CheckedSetup(generation, model, ref_model, reward_model, value_model, tokenizer, config, train_dataset)
     found = []
@@ -90,7 +90,7 @@ def look_at_ppo_setup(
                     found.append(finding._replace(text=_one_line(finding.text)))
         except Exception as error:
             part = check.__name__.removeprefix("check_")
-            found.append(Finding("warning", f"could not look at {part}: {_named(error)}"))
+            found.append(Finding("warning", f"could not check {part}: {_named(error)}"))
     return found
 
 
@@ -101,5 +101,5 @@ def _named(error: Exception) -> str:
 def _one_line(what: object) -> str:
     try:
         return " ".join(str(what).split())
-    except Exception:  # its own text cannot be had
+    except Exception:  # its __str__ fails too
         return "(no text)"

@@ -1,4 +1,4 @@
-"""The options of a PPO run: one vocabulary for every release, written to and read back from TRL's own configs.
+"""The options of a PPO run: one vocabulary for every release, converted to and from TRL's own configs.
 
-What a run does with its options is in `training`.
+`training` uses the options.
 """

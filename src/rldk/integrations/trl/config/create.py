@@ -1,4 +1,4 @@
-"""``create_ppo_config``: one vocabulary of options, the train API's names, on every release."""
+"""``create_ppo_config``: the option names of the train API, on every release."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import PPOApi, installed_version
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
-# transformers' own default since 4.50.
+# transformers' default since 4.50.
 DEFAULT_OUTPUT_DIR = "trainer_output"
 
-# Two names for one thing, of which TRL takes the first and drops the other without a word.
+# Pairs of names for one thing. TRL uses the first and silently ignores the second.
 _EITHER = (("total_episodes", "num_train_epochs"), ("stop_token", "stop_token_id"))
 
-# Of the step API: set by its config or trainer, whatever was given.
+# The step API's config or trainer sets these itself and ignores the value passed.
 _STEP_COMPUTES = frozenset(
     {"backward_batch_size", "global_backward_batch_size", "global_batch_size", "world_size"}
     | {"is_encoder_decoder", "is_peft_model"}
@@ -27,29 +27,30 @@ _STEP_COMPUTES = frozenset(
 
 
 def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = None, **options: Any) -> Any:
-    """Build the installed release's ``PPOConfig`` from one vocabulary.
+    """Create the installed release's ``PPOConfig`` from one vocabulary of options.
 
-    Names are the train API's. On the step API (TRL 0.2.0-0.11.4) ``num_ppo_epochs`` becomes ``ppo_epochs``,
-    ``total_episodes`` ``steps``, ``kl_coef`` a fixed ``init_kl_coef``, ``report_to`` ``log_with``; the batch is
-    ``per_device_train_batch_size * gradient_accumulation_steps * num_mini_batches`` samples, as the train API
-    counted until 0.17.0 (huggingface/trl#2531); ``response_length`` (tokens), ``temperature`` and
-    ``local_rollout_forward_batch_size`` stay on the config for `run_ppo`. Names that only the installed release
-    has (``ratio_threshold``, ``kl_estimator``, ...) are accepted there. `portable_config` reads a config back.
+    Options have the train API's names. For the step API (TRL 0.2.0-0.11.4) they are translated: ``num_ppo_epochs``
+    becomes ``ppo_epochs``, ``total_episodes`` becomes ``steps``, ``kl_coef`` a fixed ``init_kl_coef``, and
+    ``report_to`` becomes ``log_with``. The batch is
+    ``per_device_train_batch_size * gradient_accumulation_steps * num_mini_batches`` samples, as in the train API
+    before 0.17.0 (huggingface/trl#2531). ``response_length`` (tokens), ``temperature`` and
+    ``local_rollout_forward_batch_size`` are stored on the config for `run_ppo`. Options that only the installed
+    release has (``ratio_threshold``, ``kl_estimator``, ...) are accepted too. `portable_config` reads a config back.
 
-    Unless asked otherwise: nothing is reported to any tracker, no sample completions are generated (they need an
-    ``eval_dataset``), and without an accelerator ``use_cpu=True, bf16=False`` (TRL turned bf16 on by default in
-    0.19.0, huggingface/trl#3515). Every other default is the release's own.
+    By default nothing is reported to a tracker, no sample completions are generated (they need an ``eval_dataset``),
+    and without an accelerator ``use_cpu=True, bf16=False`` (TRL turned bf16 on by default in 0.19.0,
+    huggingface/trl#3515). All other defaults are the release's.
 
     Args:
-        output_dir: where the trainer writes; ``trainer_output`` where it is None.
-        api: ``"train"`` for a ``PPOv2Config`` on TRL 0.9.2-0.11.4; None for the release's ``PPOConfig``.
-        **options: see above.
+        output_dir: The folder that the trainer writes to. Default: ``trainer_output``.
+        api: ``"train"`` for a ``PPOv2Config`` on TRL 0.9.2-0.11.4. None for the release's ``PPOConfig``.
+        **options: See above.
 
     Raises:
-        TypeError: an option that the installed release cannot honour, which includes those that its config takes
-            and its trainer never reads; names it and the releases that can.
-        ImportError: TRL is missing, broken, has no PPO, or none with that API.
-        ValueError: no API is called so.
+        TypeError: The installed release does not support an option, or its config takes the option but its trainer
+            never reads it. The message names the releases that support it.
+        ImportError: TRL is missing, broken, has no PPO, or has no PPO with that API.
+        ValueError: ``api`` is not the name of an API.
     """
     generation = installed_generation(api)
     known = frozenset(generation.options)
@@ -76,7 +77,7 @@ def _installed(generation: Generation) -> str:
 
 
 def _other_api(generation: Generation) -> frozenset[str]:
-    """The options of a step API release's ``PPOv2Config``, which ``api="train"`` makes."""
+    """Return the options of ``PPOv2Config``, for ``api="train"`` on a release of the step API."""
     if generation.api == "train":
         return frozenset()
     try:
@@ -89,13 +90,11 @@ def _other_api(generation: Generation) -> frozenset[str]:
 def _refuse_both(options: Options) -> None:
     for first, second in _EITHER:
         if options.get(first) is not None and options.get(second) is not None:
-            raise TypeError(
-                f"create_ppo_config: {first!r} and {second!r} are both given and say the same thing: keep one of them"
-            )
+            raise TypeError(f"create_ppo_config: {first!r} and {second!r} set the same thing: pass only one of them")
 
 
 def _is_unread(generation: Generation, option: str, value: Any) -> bool:
-    """Whether the config takes the option, and the trainer does not do by it; found in the trainer's own code."""
+    """Whether the config takes the option but the trainer ignores it, judged by the trainer's code."""
     if generation.api == "step":
         return option in _STEP_COMPUTES and generation.assigns(option)
     if option == "run_name":
@@ -117,7 +116,7 @@ def _has_accelerator() -> bool:
 
 
 def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], options: Options) -> Options:
-    """``options`` less those that the config does not know and that ask for what is done anyway."""
+    """Return ``options`` without those that the config does not have and that only ask for what TRL does anyway."""
     return {
         name: value
         for name, value in options.items()
@@ -126,7 +125,7 @@ def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], 
 
 
 def _step_arguments(known: frozenset[str], options: Options) -> tuple[Options, Options]:
-    """Translate ``options``; returns what the config is constructed with and what is only set on it."""
+    """Translate ``options``. Return the constructor's arguments and the attributes to set on the config."""
     options = _without(STEP_DOES_ANYWAY, known, options)
     arguments: Options = {}
     attributes: Options = {}
@@ -139,12 +138,12 @@ def _step_arguments(known: frozenset[str], options: Options) -> tuple[Options, O
     for option in options:
         if option in arguments:
             raise TypeError(
-                f"create_ppo_config: {option!r} is given twice, by its own name and by the portable one: "
-                f"keep one of them"
+                f"create_ppo_config: {option!r} is passed twice, by this name and by its portable name: "
+                f"pass only one of them"
             )
     return arguments | options, attributes
 
 
 def _is_constructed_with(row: Row, known: frozenset[str]) -> bool:
-    # Before 0.3.0 there is no seed: `create_ppo_trainer` seeds by the attribute.
+    # Before 0.3.0 the config has no seed; `create_ppo_trainer` reads the attribute.
     return bool(row.step) and (row.portable != ("seed",) or "seed" in known)

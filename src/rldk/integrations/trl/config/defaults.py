@@ -1,4 +1,4 @@
-"""The defaults of each release's ``PPOConfig``, as measured; for what people read. Behaviour never depends on them."""
+"""The measured defaults of each release's ``PPOConfig``, for messages only. Behaviour never depends on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-# Those that say what a run does; in the order in which a change of them is told.
+# Options that affect what a run does, in the order in which `ppo_changes` reports them.
 OPTIONS: tuple[str, ...] = (
     *("learning_rate", "lr_scheduler_type", "bf16", "gradient_checkpointing"),
     *("init_kl_coef", "adap_kl_ctrl", "target", "horizon", "kl_coef", "kl_penalty", "kl_estimator"),
@@ -38,14 +38,14 @@ OPTIONS: tuple[str, ...] = (
 
 @cache
 def default_runs() -> Mapping[str, list[list[Any]]]:
-    """Option -> ``[since release, default]`` for each change, ``[since release]`` where the option is gone."""
+    """Return option -> ``[first release, default]`` for each change, and ``[first release]`` once it is gone."""
     text = (files(__package__) / "defaults.json").read_text(encoding="utf-8")
     table: dict[str, list[list[Any]]] = json.loads(text)
     return table
 
 
 def config_default(option: str, version: Version) -> tuple[Any, ...]:
-    """The default of an option at a release, as a tuple of one; empty where its ``PPOConfig`` has no such option."""
+    """Return an option's default in a release as a tuple of one; empty if ``PPOConfig`` does not have the option."""
     held: tuple[Any, ...] = ()
     for since, *default in default_runs()[option]:
         if Version(since) <= version:

@@ -1,4 +1,4 @@
-"""``portable_config``: a release's own config object, read back into the one vocabulary."""
+"""``portable_config``: convert a release's own config object back to the common option names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_NAMES, VOCABU
 from rldk.integrations.trl.releases.generations import Generation, generation_of
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
-# Told also where they are the release's own default, because that default is another one on another release.
+# Always returned, even if they have the release's default, because other releases have another default.
 _ALWAYS = (
     *PORTABLE,
     "bf16",
@@ -22,7 +22,7 @@ _ALWAYS = (
     "save_strategy",
 )
 
-# What TRL works out itself while the config or the trainer is made.
+# TRL computes these when the config or the trainer is created.
 _DERIVED = frozenset(
     {"forward_batch_size", "backward_batch_size", "global_backward_batch_size", "global_batch_size", "world_size"}
     | {"is_encoder_decoder", "is_peft_model", "total_ppo_epochs", "output_dir", "logging_dir"}
@@ -30,34 +30,35 @@ _DERIVED = frozenset(
 
 
 def portable_config(config: Any) -> dict[str, Any]:
-    """Read a ``PPOConfig`` or ``PPOv2Config`` of the installed release back into `create_ppo_config`'s vocabulary.
+    """Convert a ``PPOConfig`` or ``PPOv2Config`` of the installed release back to options for `create_ppo_config`.
 
-    ``create_ppo_config(**portable_config(config))`` builds an equal config on the same release, and the same run, as
-    far as a config says it, on another: options whose default differs between releases are always told. Options of
-    one release only come under their own names where they are not its default, and are refused elsewhere. Left out
-    are options that TRL works out itself (``batch_size`` in the train API, ``world_size``, ...) and those that its
-    train API never reads (``max_grad_norm``, ``max_steps``, ...).
+    ``create_ppo_config(**portable_config(config))`` creates an equal config on the same release. On another release it
+    sets up the same run, as far as a config determines it. Options with a default that differs between releases are
+    always included. Options that only one release has keep their names, are included if they differ from its default,
+    and are refused by other releases. Options that TRL computes itself (``batch_size`` in the train API,
+    ``world_size``, ...) and options that the train API never reads (``max_grad_norm``, ``max_steps``, ...) are left
+    out.
 
-    In the step API, ``num_mini_batches`` is what ``batch_size`` is of ``mini_batch_size *
-    gradient_accumulation_steps``; before 0.3.0, which optimizes sample by sample, the whole batch is
-    ``per_device_train_batch_size``. An adaptive KL coefficient (``adap_kl_ctrl``, ``init_kl_coef``, ``target``,
-    ``horizon``), a ``kl_penalty`` other than ``"kl"`` and batches that do not divide keep the step API's names.
+    In the step API, ``num_mini_batches`` is ``batch_size / (mini_batch_size * gradient_accumulation_steps)``. Releases
+    before 0.3.0 optimize sample by sample, so there ``per_device_train_batch_size`` is the whole batch. An adaptive KL
+    coefficient (``adap_kl_ctrl``, ``init_kl_coef``, ``target``, ``horizon``), a ``kl_penalty`` other than ``"kl"`` and
+    batches that do not divide evenly keep the step API's names.
 
     Args:
-        config: of the installed release; from `create_ppo_config` or TRL's own constructor.
+        config: A config of the installed release, from `create_ppo_config` or TRL's constructor.
 
     Returns:
-        Options for `create_ppo_config`, ``output_dir`` and, for a ``PPOv2Config``, ``api`` among them.
+        Options for `create_ppo_config`, including ``output_dir`` and, for a ``PPOv2Config``, ``api``.
 
     Raises:
-        TypeError: it is no config of the installed release.
+        TypeError: ``config`` is not a config of the installed release.
         ImportError: TRL is missing, broken or has no PPO.
     """
     generation = generation_of(config)
     if not generation.owns(config):
         raise TypeError(
-            f"portable_config: a {type(config).__name__} is no PPOConfig of TRL {generation.version}: "
-            f"give what create_ppo_config or its constructor made"
+            f"portable_config: a {type(config).__name__} is not a PPOConfig of TRL {generation.version}: "
+            f"pass a config from create_ppo_config or from TRL's PPOConfig"
         )
     options = _from_step(generation, config) if generation.api == "step" else _from_train(generation, config)
     if hasattr(config, "output_dir"):

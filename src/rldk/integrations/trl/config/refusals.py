@@ -1,7 +1,7 @@
-"""Which releases' PPO honours an option, for the message when the installed one does not.
+"""The message for an option that the installed release does not support, with the releases that do.
 
-``option_releases.json`` is made by ``nox -s trl_contract`` from the wheels of all TRL releases. Behaviour never
-depends on it: the installed class is asked.
+``nox -s trl_contract`` makes ``option_releases.json`` from the wheels of all TRL releases. Behaviour never depends on
+it; the installed config class decides.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from rldk.integrations.trl.config.unread import NEVER_READ
 
-# The train API's PPOConfig inherits these from transformers, so TRL's own files do not tell of them.
+# The train API's PPOConfig inherits these from transformers, so they are not in TRL's own files.
 TRAINING_ARGUMENTS = frozenset(
     {"learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "max_grad_norm"}
     | {"num_train_epochs", "seed", "use_liger_kernel", "torch_empty_cache_steps", "optim"}
@@ -23,17 +23,18 @@ TRAINING_ARGUMENTS = frozenset(
     | {"report_to", "save_strategy", "save_steps", "eval_strategy", "eval_steps", "logging_steps"}
 )
 
-# Options that transformers took away, with what it took.
+# Options that transformers removed, and what to do instead.
 _REMOVED_BY_TRANSFORMERS: Mapping[str, str] = {
-    "logging_dir": "transformers removed it in 5.15: drop it, or set the environment variable TENSORBOARD_LOGGING_DIR",
+    "logging_dir": "transformers 5.15 removed it; leave it out, or set the environment variable "
+    "TENSORBOARD_LOGGING_DIR",
 }
 
-_RUN_NAME = "it overwrites it with one made of exp_name, seed and time; give exp_name"
+_RUN_NAME = "the trainer replaces it with a name made of exp_name, seed and time; set exp_name instead"
 
 
 @cache
 def option_releases() -> Mapping[str, str]:
-    """Option -> the releases whose PPO honours it, such as ``0.17.0-1.12.0``."""
+    """Return option -> the releases that support it, such as ``0.17.0-1.12.0``."""
     text = (files(__package__) / "option_releases.json").read_text(encoding="utf-8")
     table: dict[str, str] = json.loads(text)
     return table
@@ -45,31 +46,31 @@ def refusal(
     known: frozenset[str],
     other_api: frozenset[str] = frozenset(),
 ) -> str:
-    """One line that names an option the installed release cannot honour and the releases that can.
+    """Return one line that names an unsupported option and the releases that support it.
 
     Args:
-        option: as it was given.
-        installed: the release, in words.
-        known: the options that its config takes.
-        other_api: the options that ``api="train"`` would honour on this release.
+        option: The option as it was passed.
+        installed: The installed release as messages name it.
+        known: The options that its config takes.
+        other_api: The options that ``api="train"`` supports on this release.
     """
-    message = f"create_ppo_config: {installed} cannot honour {option!r}: "
+    message = f"create_ppo_config: {installed} does not support {option!r}: "
     releases = option_releases()
     if option in known:
         reason = (
-            _RUN_NAME if option == "run_name" else _unread(option) if option in NEVER_READ else "it sets that itself"
+            _RUN_NAME if option == "run_name" else _unread(option) if option in NEVER_READ else "TRL sets it itself"
         )
-        can = f"; TRL {releases[option]} can" if option in releases and option in NEVER_READ else ""
-        return f"{message}its PPOConfig takes it and its PPOTrainer does not use it: {reason}{can}"
+        can = f"; TRL {releases[option]} supports it" if option in releases and option in NEVER_READ else ""
+        return f"{message}its PPOConfig takes it, but its PPOTrainer does not use it: {reason}{can}"
     if option in releases:
-        here = ', or api="train" here' if option in other_api else ""
-        return message + f"TRL {releases[option]} can{here}; leave it out here"
+        here = ', or pass api="train"' if option in other_api else ""
+        return message + f"TRL {releases[option]} supports it; leave it out{here}"
     if option in _REMOVED_BY_TRANSFORMERS:
         return message + _REMOVED_BY_TRANSFORMERS[option]
     if option in NEVER_READ:
-        return message + f"no release's PPOTrainer does, {_unread(option)}"
+        return message + f"no release's PPOTrainer uses it: {_unread(option)}"
     close = difflib.get_close_matches(option, known | releases.keys(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "it is no option of its PPOConfig; check the spelling"
+    hint = f"did you mean {close[0]!r}?" if close else "its PPOConfig has no such option; check the spelling"
     return message + hint
 
 

@@ -1,7 +1,7 @@
-"""The one vocabulary of PPO options: the train API's names, and what the step API calls the same thing.
+"""The common names of PPO options: the train API's names, and the step API's names for the same things.
 
-``VOCABULARY`` is read in both directions: `create_ppo_config` writes by it, `portable_config` reads by it, and the
-table of docs/config.md is held against it.
+`create_ppo_config` uses ``VOCABULARY`` to write a config and `portable_config` to read one. A test holds the table in
+docs/config.md to it.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Any
 
 Options = dict[str, Any]
 
-# transformers' own default, where only other parts of the batch are given.
+# transformers' default, if only other parts of the batch are set.
 _DEFAULT_DEVICE_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
 class Row:
-    """Options that belong together, and how the step API says them."""
+    """Options that belong together, and how to convert them to and from the step API."""
 
     portable: tuple[str, ...]
     """The train API's names."""
     step: tuple[str, ...]
-    """The step API's names; empty where its config has no such option and `run_ppo` reads it from the config."""
+    """The step API's names. Empty if its config has no such option; then `run_ppo` reads a config attribute."""
     write: Callable[[Options, frozenset[str]], Options]
-    """From those given and the names that the step API's config knows, to what it is constructed with."""
+    """Takes the options passed and the names that the step API's config has; returns arguments of its constructor."""
     read: Callable[[Any], Options]
-    """From a step API config back; names of its own where the portable ones cannot say it."""
+    """Takes a step API config; returns portable options, or the step API's own if no portable option fits."""
     note: str = ""
 
 
 def _same(portable: str, step: str | None = None, note: str = "") -> Row:
-    """One option, the same thing under a name of its own."""
+    """Return the row of one option with the same meaning in both APIs."""
     theirs = step or portable
     return Row(
         (portable,),
@@ -44,7 +44,7 @@ def _same(portable: str, step: str | None = None, note: str = "") -> Row:
 
 
 def _for_run_ppo(name: str) -> Row:
-    """Left to the caller of ``generate()`` by the step API; kept on the config, where `run_ppo` reads it."""
+    """Return the row of an option that the step API leaves to the caller of ``generate()``."""
     return Row(
         (name,),
         (),
@@ -61,7 +61,7 @@ def _write_batch(given: Options, known: frozenset[str]) -> Options:
     if "mini_batch_size" in known:
         batch["mini_batch_size"] = micro
     else:
-        # Before 0.3.0 each sample is a minibatch, and more than one a forward pass is wrong with left padding.
+        # Before 0.3.0 each sample is a minibatch. Forward passes of several samples are wrong with left padding.
         batch["forward_batch_size"] = 1
     if accumulation != 1 or "gradient_accumulation_steps" in known:
         batch["gradient_accumulation_steps"] = accumulation
@@ -88,14 +88,14 @@ def _read_batch(config: Any) -> Options:
 
 
 def _read_kl(config: Any) -> Options:
-    if config.adap_kl_ctrl:  # the train API's coefficient is fixed: it has no word for an adaptive one
+    if config.adap_kl_ctrl:  # the train API has no option for an adaptive coefficient
         return {"init_kl_coef": config.init_kl_coef, "adap_kl_ctrl": True}
     return {"kl_coef": config.init_kl_coef}
 
 
 def _write_estimator(given: Options, known: frozenset[str]) -> Options:
     if given["kl_estimator"] != "k1":
-        return given  # no name of the step API's: refused with the releases that have it
+        return given  # not an option of the step API, so it is refused
     return {"kl_penalty": "kl"} if "kl_penalty" in known else {}
 
 
@@ -110,7 +110,7 @@ def _write_tracker(given: Options, _: frozenset[str]) -> Options:
     trackers = [tracker for tracker in trackers if tracker != "none"]
     if len(trackers) > 1:
         raise TypeError(
-            f"create_ppo_config: the step API reports to one tracker, got report_to={trackers}: name one of them"
+            f"create_ppo_config: the step API supports one tracker, got report_to={trackers}: pass one of them"
         )
     return {"log_with": trackers[0] if trackers else None}
 
@@ -131,7 +131,7 @@ VOCABULARY: tuple[Row, ...] = (
         _read_batch,
         "`batch_size` is the product of the three; `forward_batch_size=1` before 0.3.0",
     ),
-    _same("total_episodes", "steps", "neither API stops by it under `run_ppo`, which counts updates"),
+    _same("total_episodes", "steps", "does not stop `run_ppo`, which counts updates"),
     Row(
         ("kl_coef",),
         ("init_kl_coef", "adap_kl_ctrl"),
@@ -146,7 +146,7 @@ VOCABULARY: tuple[Row, ...] = (
     _same("gamma"),
     _same("lam"),
     _same("whiten_rewards"),
-    _same("seed", note="before 0.3.0 an attribute that `create_ppo_trainer` seeds by"),
+    _same("seed", note="before 0.3.0 an attribute that `create_ppo_trainer` reads"),
     _for_run_ppo("response_length"),
     _for_run_ppo("temperature"),
     _for_run_ppo("local_rollout_forward_batch_size"),
@@ -169,8 +169,8 @@ VOCABULARY: tuple[Row, ...] = (
 PORTABLE: tuple[str, ...] = tuple(name for row in VOCABULARY for name in row.portable)
 STEP_NAMES: frozenset[str] = frozenset(name for row in VOCABULARY for name in row.step)
 
-# Values that ask the step API for what it does anyway: `run_ppo` ends a response at the end of text, the learning
-# rate stays as it is, and Adam is AdamW without weight decay.
+# Values that ask the step API for what it does anyway. `run_ppo` ends a response at EOS, the learning rate is
+# constant, and its Adam is AdamW without weight decay.
 STEP_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
     "save_strategy": ("no",),
     "eval_strategy": ("no",),
@@ -195,7 +195,7 @@ STEP_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
     "ds3_gather_for_generation": (True,),
 }
 
-# The same for the train API, for releases whose config has no such option.
+# The same for releases of the train API with a config that does not have the option.
 TRAIN_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
     "kl_estimator": ("k1",),
     "missing_eos_penalty": (None,),

@@ -1,4 +1,4 @@
 """The prompts that a run trains on, its position in them, and the random state that shuffles them.
 
-No model and no trainer is built here.
+This package does not build models or trainers.
 """

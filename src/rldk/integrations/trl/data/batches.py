@@ -1,4 +1,4 @@
-"""A trainer's batches, over and over, from a position that can be saved and found again."""
+"""An endless stream of a trainer's batches, with a position that can be saved and restored."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.releases.importing import import_or_explain
 
-# What decides the order of an epoch, besides the global generators: torch's and accelerate's own counters.
+# Besides the global generators, these counters of torch and accelerate determine the order of an epoch.
 _COUNTERS = ("iteration", "epoch", "initial_seed")
 
 
 class BatchStream(Iterator[Any]):
-    """Epochs of a ``DataLoader`` without end.
+    """Repeats the epochs of a ``DataLoader`` forever.
 
-    Its position is the random state at the start of the epoch and the number of batches taken since, from which the
-    same shuffle is drawn again; ``DataLoader`` itself has no position to save.
+    Its position is the random state at the start of the epoch, which reproduces the same shuffle, and the number of
+    batches taken since. ``DataLoader`` itself has no position to save.
     """
 
     def __init__(self, dataloader: Any) -> None:
@@ -28,7 +28,7 @@ class BatchStream(Iterator[Any]):
 
     @classmethod
     def of(cls, trainer: Any) -> BatchStream:
-        """The trainer's stream; kept on it so that a second `run_ppo` goes on where the first one ended."""
+        """Return the trainer's stream. It is stored on the trainer, so a second `run_ppo` continues the first."""
         if not hasattr(trainer, "_rldk_batches"):
             trainer._rldk_batches = cls(trainer.dataloader)
         stream: BatchStream = trainer._rldk_batches
@@ -46,18 +46,18 @@ class BatchStream(Iterator[Any]):
                 break
             self._epoch = None
         raise ValueError(
-            "run_ppo: the dataset has less than one batch: give a larger train_dataset or smaller batches"
+            "run_ppo: the dataset has fewer prompts than one batch: use a larger train_dataset or a smaller batch"
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The position, as plain values."""
+        """Return the position as plain values."""
         return {"start": self._start, "taken": self._taken if self._epoch is not None else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go to a position of `state_dict`; the global random state stays.
+        """Go to a position returned by `state_dict`. The global random state does not change.
 
         Raises:
-            ValueError: the dataset has no such position.
+            ValueError: The dataset is too small for this position.
         """
         before, self._epoch = RandomState.capture(), None
         if state["taken"] is None:
@@ -68,8 +68,8 @@ class BatchStream(Iterator[Any]):
         before.restore()
         if taken < state["taken"]:
             raise ValueError(
-                f"the run is {state['taken']} batches into its dataset, which here has {taken}: give the trainer "
-                f"the same train_dataset and batch size"
+                f"the saved run is {state['taken']} batches into its dataset, but this dataset has only {taken}: "
+                f"create the trainer with the same train_dataset and batch size"
             )
         self._start, self._epoch, self._taken = state["start"], epoch, taken
 
@@ -93,7 +93,7 @@ class BatchStream(Iterator[Any]):
         RandomState(**start["random"]).restore()
 
     def _parts(self) -> list[Any]:
-        """The loader and the samplers within it, in one order."""
+        """Return the loader and the samplers inside it, always in the same order."""
         found: list[Any] = [self._dataloader]
         for part in found:
             for name in ("base_dataloader", "batch_sampler", "sampler"):  # accelerate wraps the loader from 0.34 on

@@ -1,4 +1,4 @@
-"""The prompts that PPO trains on, brought into the form that TRL's collator takes."""
+"""Convert the prompts that PPO trains on to the form that TRL's collators take."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _LOOKED_AT = 1000
 
 
 def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any:
-    """A dataset of prompts as TRL's collators take it; one that is so already comes back as it is.
+    """Return the dataset in the form that TRL's collators take. A dataset in that form is returned unchanged.
 
-    Columns other than ``input_ids`` and ``attention_mask`` are left out: at strings the collator fails (``too many
-    dimensions 'str'``, huggingface/trl#2340). A list of dicts becomes a dataset. Padding at a row's end is taken
-    off, because a prompt is continued at its end; a ``datasets.Dataset`` is looked through for it in its first rows.
-    What streams is left to `validate_ppo_setup`.
+    Columns other than ``input_ids`` and ``attention_mask`` are dropped, because the collator fails on strings (``too
+    many dimensions 'str'``, huggingface/trl#2340). A list of dicts becomes a dataset. Padding at the end of a row is
+    removed, because the response continues the prompt there. In a ``datasets.Dataset`` only the first rows are
+    searched for padding. A streaming dataset is returned unchanged; `validate_ppo_setup` reports it.
 
     Args:
-        dataset: a ``datasets.Dataset``, a map-style ``torch.utils.data.Dataset`` of dicts, or a list of dicts.
-        tokenizer: its pad token tells padding where a row has no attention mask.
-        part: what messages call it.
+        dataset: A ``datasets.Dataset``, a map-style ``torch.utils.data.Dataset`` of dicts, or a list of dicts.
+        tokenizer: Its pad token marks padding in rows without an attention mask.
+        part: The name of the dataset in messages.
 
     Raises:
-        TypeError: it holds texts, or several splits; one line says what to pass instead.
-        ValueError: its rows have no ``input_ids``.
+        TypeError: The dataset contains texts or several splits. The message says what to pass instead.
+        ValueError: Its rows have no ``input_ids``.
     """
     if isinstance(dataset, Mapping):  # datasets.DatasetDict is a dict
         splits = ", ".join(map(str, dataset))
-        raise TypeError(f"{part} is a {type(dataset).__name__} of {splits}: pass one of its datasets")
+        raise TypeError(f"{part} is a {type(dataset).__name__} of several splits ({splits}): pass one of them")
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or len(dataset) == 0:
         return dataset
     first = dataset[0]
     if not isinstance(first, Mapping):
         raise TypeError(
-            f"{part} holds {type(first).__name__} instead of dicts with input_ids: "
+            f"{part} contains {type(first).__name__} instead of dicts with input_ids: "
             f"tokenize the prompts first, [tokenizer(prompt) for prompt in prompts]"
         )
     if "input_ids" not in first:
@@ -53,9 +53,9 @@ def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any
 
 
 def _rows(dataset: Any, tokenizer: Any) -> Any:
-    """``dataset`` with each row brought into form when it is asked for."""
+    """Return a dataset that converts each row of ``dataset`` when it is read."""
 
-    class Prompts(import_or_explain("torch").utils.data.Dataset):  # type: ignore[misc]  # the step API wants one
+    class Prompts(import_or_explain("torch").utils.data.Dataset):  # type: ignore[misc]  # the step API requires it
         def __len__(self) -> int:
             return len(dataset)
 
@@ -68,7 +68,7 @@ def _rows(dataset: Any, tokenizer: Any) -> Any:
 
 
 def _end(row: Mapping[str, Any], tokenizer: Any) -> int:
-    """How many tokens of padding are at the row's end; one token always stays."""
+    """Return how many padding tokens are at the end of the row. The first token never counts as padding."""
     if "attention_mask" in row:
         marks, padding = row["attention_mask"], 0
     else:
@@ -81,13 +81,13 @@ def _end(row: Mapping[str, Any], tokenizer: Any) -> int:
 
 
 def keep_lists(examples: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Collate for the step API, which takes a list of prompts of different length."""
+    """Collate for the step API, which takes a list of prompts of different lengths."""
     return {column: [example[column] for example in examples] for column in examples[0]}
 
 
 @contextmanager
 def padding_side(tokenizer: Any, side: str) -> Iterator[None]:
-    """Let ``tokenizer`` pad on that side inside."""
+    """Within the context, let ``tokenizer`` pad on ``side``."""
     before = getattr(tokenizer, "padding_side", side)
     tokenizer.padding_side = side
     try:
@@ -97,10 +97,10 @@ def padding_side(tokenizer: Any, side: str) -> Iterator[None]:
 
 
 def without_padding(tokenizer: Any, batch: Mapping[str, list[Any]]) -> list[Any]:
-    """A batch's prompts as 1-D tensors, the padding that its rows carry taken off either end.
+    """Return the prompts of a batch as 1-D tensors, without padding at either end.
 
-    Padding is what the attention mask, where there is one, leaves out; else pad tokens, unless pad is EOS: then
-    padding cannot be told from an end of text and stays.
+    The attention mask says what is padding. Without a mask, pad tokens are padding. If the pad token is EOS, padding
+    looks like an end of text, so it is kept.
     """
     torch = import_or_explain("torch")
     queries = [torch.as_tensor(query) for query in batch["input_ids"]]

@@ -11,7 +11,7 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 
 @dataclass(frozen=True)
 class RandomState:
-    """``random``, numpy and torch, on all devices, as plain values that ``torch.load`` reads without pickle."""
+    """The state of ``random``, numpy and torch on all devices, as values that ``torch.load`` reads without pickle."""
 
     python: Any
     numpy: Any
@@ -20,14 +20,14 @@ class RandomState:
 
     @classmethod
     def capture(cls) -> RandomState:
-        """Read the state as it is now."""
+        """Read the current state."""
         np, torch = import_or_explain("numpy"), import_or_explain("torch")
         kind, keys, *rest = np.random.get_state()
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
         return cls(random.getstate(), (kind, keys.tolist(), *rest), torch.get_rng_state(), cuda)
 
     def restore(self) -> None:
-        """Set the state back to what it was at `capture`; other devices than were there keep their own."""
+        """Restore the state of `capture`. The CUDA state is restored only if the number of devices is the same."""
         np, torch = import_or_explain("numpy"), import_or_explain("torch")
         version, numbers, gauss = self.python
         random.setstate((version, tuple(numbers), gauss))

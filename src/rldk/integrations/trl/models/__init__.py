@@ -1,4 +1,4 @@
 """Models for PPO: classify, load, wrap and unwrap them; value heads, LoRA, gradient checkpointing.
 
-Reward functions are in `rewards`; the trainer that is built from the models is in `training`.
+Reward functions are in `rewards`. `training` builds a trainer from the models.
 """

@@ -1,9 +1,8 @@
-"""The attributes that TRL's train API reads from its models, given to a value-head wrapper.
+"""Give a value-head wrapper the attributes that TRL's train API reads from its models.
 
-They are properties of a subclass made for the wrapper's own class, not entries of the wrapper: an alias
-assigned as an attribute would register the module a second time, and ``state_dict()``, ``named_parameters()``
-and safetensors would see its weights twice. Being properties, they stay true after ``.to()``, ``deepcopy``,
-or when ``v_head`` is replaced.
+They are properties of a subclass that is made for the wrapper's class. An alias assigned as an attribute would
+register the module a second time, and ``state_dict()``, ``named_parameters()`` and safetensors would see its weights
+twice. Properties also stay correct after ``.to()``, ``deepcopy``, or when ``v_head`` is replaced.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 
 
 class ValueHeadOutput(tuple[Any, ...]):
-    """What a value-head wrapper returns, ``(logits, loss, value)``, that also answers to ``.logits``.
+    """The output of a value-head wrapper, the tuple ``(logits, loss, value)``, with an attribute ``.logits``.
 
-    TRL's step API unpacks the tuple; the train API reads ``.logits`` of whatever the policy returns
-    (``'tuple' object has no attribute 'logits'``, TRL 0.12-0.21, huggingface/trl#2718).
+    TRL's step API unpacks the tuple. The train API reads ``.logits`` from the policy's output (``'tuple' object has no
+    attribute 'logits'``, TRL 0.12-0.21, huggingface/trl#2718).
     """
 
     @property
@@ -29,12 +28,12 @@ class ValueHeadOutput(tuple[Any, ...]):
 
     @property
     def loss(self) -> Any:
-        """The language-model loss, or None where no labels were given."""
+        """The language-model loss; None if no labels were passed."""
         return self[1]
 
     @property
     def value(self) -> Any:
-        """The value head's estimate at each token, shape ``(batch, sequence)``."""
+        """The value head's estimate for each token, shape ``(batch, sequence)``."""
         return self[2]
 
 
@@ -46,7 +45,7 @@ class ValueHeadAliases:
 
     @property
     def generation_config(self) -> Any:
-        """The wrapped model's own generation config: what its ``generate`` really uses."""
+        """The wrapped model's generation config, which ``generate`` uses."""
         return self.pretrained_model.generation_config
 
     @generation_config.setter
@@ -55,31 +54,32 @@ class ValueHeadAliases:
 
     @property
     def base_model_prefix(self) -> str:
-        """The wrapped model's prefix; the backbone is the attribute of that name (huggingface/trl#1977)."""
+        """The wrapped model's prefix: the name of the attribute with the backbone (huggingface/trl#1977)."""
         return str(self.pretrained_model.base_model_prefix)
 
     @property
     def is_gradient_checkpointing(self) -> bool:
-        """Whether the wrapped model recomputes activations; read from 0.22.0 on."""
-        # As transformers finds it; its own property is deprecated from 5.23 on.
+        """Whether the wrapped model recomputes activations. TRL reads this from 0.22.0 on."""
+        # Same check as in transformers, where the property is deprecated from 5.23 on.
         return any(getattr(module, "gradient_checkpointing", False) for module in self.pretrained_model.modules())
 
     @property
     def score(self) -> Any:
-        """The value head itself, or the wrapper's own reward-adapter head where it was built with one."""
+        """The value head, or the wrapper's reward-adapter head if it was created with one."""
         return self.__dict__["_modules"].get("score", self.v_head)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """The wrapper's own keys; inside another module, whose keys TRL's wrapper would mix with its own, torch's.
+        """Return TRL's ``state_dict`` for the wrapper alone, and torch's if the wrapper is inside another module.
 
-        There TRL's (0.2.0-1.12.0) fails: ``OrderedDict mutated during iteration``.
+        There TRL's (0.2.0-1.12.0) would mix the outer module's keys with its own, and it fails with ``OrderedDict
+        mutated during iteration``.
         """
         if args or kwargs.get("destination") is not None:
             return import_or_explain("torch").nn.Module.state_dict(self, *args, **kwargs)
         return super().state_dict(**kwargs)  # type: ignore[misc]  # the wrapper has it
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
-        """The wrapper's own, which in PEFT's case writes into the folder before PEFT makes it."""
+        """Create the folder, then save as TRL does. TRL writes a PEFT model's head before PEFT creates the folder."""
         os.makedirs(save_directory, exist_ok=True)
         return super().save_pretrained(save_directory, *args, **kwargs)  # type: ignore[misc]  # the wrapper has it
 
@@ -90,18 +90,18 @@ class ValueHeadAliases:
             pretrained = self.__dict__.get("_modules", {}).get("pretrained_model")
             if pretrained is None or name != getattr(pretrained, "base_model_prefix", None):
                 raise
-            # transformers' own rule (PreTrainedModel.base_model): T5's prefix names no attribute.
+            # Same rule as PreTrainedModel.base_model in transformers: T5 has no attribute named like its prefix.
             return getattr(pretrained, name, pretrained)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # The subclass is made at run time, so pickle and deepcopy are told to make it again.
+        # The subclass is created at run time, so pickle and deepcopy must create it again.
         reduced: Any = super().__reduce_ex__(protocol)
         return (_restore, (type(self).__mro__[2],), *reduced[2:])
 
 
 @functools.cache
 def with_aliases(wrapper_class: Any) -> Any:
-    """The wrapper's class with the aliases; its name, module and ``forward`` signature stay the same."""
+    """Return the wrapper's class with the aliases. Its name, module and ``forward`` signature stay the same."""
 
     @functools.wraps(wrapper_class.forward)  # the step API picks dataset columns by this signature
     def forward(self: Any, *args: Any, **kwargs: Any) -> ValueHeadOutput:

@@ -1,4 +1,4 @@
-"""Wraps and unwraps models as the installed generation wants them, with their weights kept."""
+"""Wrap and unwrap models as the installed generation needs them, and keep their weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 
 def as_policy(generation: Generation, known: KnownModel, tokenizer: Any, generation_config: Any = None) -> KnownModel:
-    """The model as this generation's policy or reference model: wrapped or unwrapped, weights kept.
+    """Wrap or unwrap a model to be this generation's policy or reference model. Weights are kept.
 
-    The step API accepts nothing but a value-head wrapper, and the train API reads ``.logits`` of what the policy
-    returns and calls its ``generate``: there the wrapper's inner model is the policy.
+    The step API accepts only a value-head wrapper. The train API calls the policy's ``generate`` and reads ``.logits``
+    from its output, so there the wrapper's inner model is the policy.
 
     Raises:
-        ValueError: an encoder-decoder for the train API.
-        TypeError: a ``PeftModel`` for a release that takes none.
+        ValueError: The model is an encoder-decoder and the generation has the train API.
+        TypeError: The model is a ``PeftModel`` and the release does not support it.
     """
     with third_party_warnings():
         if known.is_peft:
@@ -38,26 +38,26 @@ def as_policy(generation: Generation, known: KnownModel, tokenizer: Any, generat
 
 
 def as_scorer(known: KnownModel, tokenizer: Any) -> KnownModel:
-    """The model with what TRL reads from reward and value models: ``base_model_prefix``, backbone, ``score``."""
+    """Give a model what TRL reads from reward and value models: ``base_model_prefix``, the backbone and ``score``."""
     if known.is_wrapper:
         fix_known_model(known, tokenizer)
     return known
 
 
 def refuse_encoder_decoder(generation: Generation, config: Any, name: str) -> None:
-    """Refuse an encoder-decoder where the train API is installed.
+    """Refuse an encoder-decoder if the train API is installed.
 
     Args:
-        generation: the installed release's PPO.
-        config: the model's own config; its ``model_type`` names the model in the message.
-        name: names it where the config has no ``model_type``.
+        generation: The PPO of the installed release.
+        config: The model's config. Its ``model_type`` names the model in the message.
+        name: Names the model if the config has no ``model_type``.
 
     Raises:
-        ValueError: the generation has the train API.
+        ValueError: The generation has the train API.
     """
     if generation.api == "train":
         raise ValueError(
             f"TRL {generation.version} (train API) cannot train an encoder-decoder "
-            f"({getattr(config, 'model_type', name)}): prompt and response are one sequence there; use a decoder-only "
-            f"model, or the step API of TRL 0.2.0-0.11.4"
+            f"({getattr(config, 'model_type', name)}), because it joins prompt and response into one sequence: use a "
+            f"decoder-only model, or the step API of TRL 0.2.0-0.11.4"
         )

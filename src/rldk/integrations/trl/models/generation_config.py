@@ -1,4 +1,4 @@
-"""``fix_generation_config``: fix one value-head wrapper, or give a plain model its generation config."""
+"""``fix_generation_config``: fix a value-head wrapper, or set the generation config of a plain model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Model = TypeVar("Model")
 
 
 def default_generation_config(tokenizer: Any) -> Any:
-    """The tokenizer's eos, pad and bos ids, ``max_length=512`` tokens, sampling at temperature 1 and top-p 1.
+    """Return a config with the tokenizer's EOS, pad and BOS ids, ``max_length=512`` tokens, temperature 1, top-p 1.
 
     Raises:
         ImportError: transformers is missing or broken.
@@ -37,24 +37,24 @@ def default_generation_config(tokenizer: Any) -> Any:
 
 
 def fix_generation_config(model: Model, tokenizer: Any, generation_config: Any = None) -> Model:
-    """Give a value-head wrapper everything that TRL's PPO reads from it; in place.
+    """Give a value-head wrapper everything that TRL's PPO reads from it, in place.
 
     Fixes ``'AutoModelForCausalLMWithValueHead' object has no attribute 'generation_config'`` (TRL 0.12.0-1.12.0,
-    huggingface/trl#2340, #2718) and what follows once that is patched: ``base_model_prefix`` and the backbone
-    under that name (#1977), ``is_gradient_checkpointing``, ``score`` (which is ``v_head`` itself), and ``.logits``
-    on what ``forward`` returns, which stays the same tuple. No weight is copied and nothing is registered twice:
-    ``state_dict()`` and ``named_parameters()`` keep their keys. Calling it again changes nothing.
+    huggingface/trl#2340, #2718) and the errors that follow it: it also adds ``base_model_prefix`` and the backbone
+    under that name (#1977), ``is_gradient_checkpointing``, ``score`` (the same module as ``v_head``), and ``.logits``
+    on the tuple that ``forward`` returns. No weight is copied and no module is registered twice, so ``state_dict()``
+    and ``named_parameters()`` keep their keys. A second call changes nothing.
 
     Args:
-        model: a value-head wrapper; a plain ``PreTrainedModel`` only gets its generation config.
-        tokenizer: gives the eos, pad and bos ids of the default generation config.
-        generation_config: used instead of the default one, as it is.
+        model: A value-head wrapper, or a plain ``PreTrainedModel``, which only gets a generation config.
+        tokenizer: Provides the EOS, pad and BOS ids of the default generation config.
+        generation_config: Used unchanged instead of the default.
 
     Returns:
-        ``model`` itself.
+        The same object, ``model``.
 
     Raises:
-        TypeError: ``model`` is neither, or ``tokenizer`` is not a tokenizer.
+        TypeError: ``model`` is neither of these, or ``tokenizer`` is not a tokenizer.
         ImportError: transformers is missing or broken.
     """
     fix_known_model(classify(model), tokenizer, generation_config)
@@ -62,7 +62,7 @@ def fix_generation_config(model: Model, tokenizer: Any, generation_config: Any =
 
 
 def fix_known_model(known: KnownModel, tokenizer: Any, generation_config: Any = None) -> None:
-    """As `fix_generation_config`, for a model that was classified before."""
+    """Do what `fix_generation_config` does, for a classified model."""
     if not known.is_wrapper and not known.is_peft:
         transformers = import_or_explain("transformers")
         if not isinstance(known.given, transformers.PreTrainedModel):
@@ -80,7 +80,7 @@ def fix_known_model(known: KnownModel, tokenizer: Any, generation_config: Any = 
 
 
 def _decoder_start(inner: Any) -> int | None:
-    """What an encoder-decoder's response begins with; without it `generate` would take the tokenizer's bos."""
+    """Return the first token of an encoder-decoder's responses. Without it `generate` uses the tokenizer's BOS."""
     for config in (getattr(inner, "generation_config", None), inner.config):
         start: int | None = getattr(config, "decoder_start_token_id", None)
         if start is not None:

@@ -1,4 +1,4 @@
-"""Gradient checkpointing of the policy: on for training, off for generation, on every release."""
+"""Gradient checkpointing of the policy on every release: on during training, off during generation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 
 @contextmanager
 def checkpointing_paused(model: Any) -> Iterator[None]:
-    """Turn gradient checkpointing off in ``model`` and, at the end, on again where it was.
+    """Within the context, turn gradient checkpointing of ``model`` off; then turn it on again where it was on.
 
-    Only the modules' flags change: transformers' own way off and on again would lose the arguments given to
+    Only the flags of the modules change. Turning it off and on with transformers would lose the arguments of
     ``gradient_checkpointing_enable``.
     """
     paused = _checkpointing(model)
@@ -33,13 +33,13 @@ def checkpointing_paused(model: Any) -> Iterator[None]:
 def trainer_built_around(
     generation: Generation, policy: KnownModel, value_model: KnownModel, config: Any
 ) -> Iterator[None]:
-    """Build a trainer inside whose policy checkpoints, or shall by its config, and generates without.
+    """Within the context, create a trainer with gradient checkpointing, if the policy has it on or the config asks.
 
-    The train API never acts on ``gradient_checkpointing`` of its config: here it is done. Generation with it on
-    gives wrong tokens with transformers 5 and fails with 4.26; TRL turns it off for that from 0.22.0 on, and fails
-    at it in 0.22.0-0.29.1 (``'PolicyAndValueWrapper' object has no attribute 'gradient_checkpointing_disable'``,
-    huggingface/trl#4954). So TRL is not shown it, and ``generate`` of the policy turns it off itself. The step API
-    optimizes in evaluation mode, in which transformers recomputes nothing: see `train_mode`.
+    The train API ignores ``gradient_checkpointing`` of its config, so it is turned on here. Generating with it on
+    returns wrong tokens with transformers 5 and fails with 4.26. From 0.22.0 on TRL turns it off for generation, but
+    in 0.22.0-0.29.1 that fails (``'PolicyAndValueWrapper' object has no attribute 'gradient_checkpointing_disable'``,
+    huggingface/trl#4954). So it is hidden from TRL, and the policy's ``generate`` turns it off itself. The step API
+    optimizes in evaluation mode, where transformers does not recompute activations; see `train_mode`.
     """
     inner = policy.inner
     if wants_checkpointing(generation, config, inner):
@@ -50,7 +50,7 @@ def trainer_built_around(
             if enable is not None:
                 enable(getattr(config, "gradient_checkpointing_kwargs", None) or {"use_reentrant": False})
     if _checkpointing(inner):
-        inner.generate = types.MethodType(generate, inner)  # a method: a deep copy's is the copy's own
+        inner.generate = types.MethodType(generate, inner)  # a bound method, so a deep copy gets its own
         if train_mode not in inner._forward_pre_hooks.values():
             inner.register_forward_pre_hook(train_mode)
     with checkpointing_paused(inner):
@@ -58,21 +58,24 @@ def trainer_built_around(
 
 
 def wants_checkpointing(generation: Generation, config: Any, model: Any) -> bool:
-    """Whether ``config`` asks for it; a release's default forces it on no model that cannot."""
+    """Whether ``config`` asks for it. If it is on by default, models that do not support it are left alone."""
     if not getattr(config, "gradient_checkpointing", False):
         return False
     return not generation.checkpoints_by_default or bool(getattr(model, "supports_gradient_checkpointing", False))
 
 
 def train_mode(model: Any, _inputs: Any) -> None:
-    """Before a forward pass with gradients, put the modules that checkpoint in training mode; no dropout within."""
+    """Before a forward pass with gradients, put the modules that checkpoint in training mode.
+
+    Their children stay in evaluation mode, so there is no dropout.
+    """
     if import_or_explain("torch").is_grad_enabled():
         for module in _checkpointing(model):
             module.training = True
 
 
 def generate(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """The model's own ``generate``, with gradient checkpointing off meanwhile."""
+    """Call the model's own ``generate`` with gradient checkpointing off."""
     with checkpointing_paused(self):
         return type(self).generate(self, *args, **kwargs)
 

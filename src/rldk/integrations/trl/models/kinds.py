@@ -1,4 +1,4 @@
-"""What a model is: found once, where it enters the library, and handed on as a `KnownModel`."""
+"""Classify a model once, when it enters the library, and pass it on as a `KnownModel`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model, or a function in the place of one, with what the library wants to know of it."""
+    """A model, or a function in place of a model, with what the library needs to know about it."""
 
     given: Any
     """The object itself."""
     kind: Literal["wrapper", "plain", "function", "other"]
-    """``"wrapper"``: TRL's value-head wrapper. ``"plain"``: any other model. ``"function"``: a callable that has no
-    parameters and is not a class. ``"other"``: none of these, None included."""
+    """``"wrapper"``: TRL's value-head wrapper. ``"plain"``: any other model. ``"function"``: a callable without
+    parameters that is not a class. ``"other"``: anything else, including None."""
     inner: Any
-    """The language model in a wrapper, else the object itself."""
+    """The language model in a wrapper; otherwise the object itself."""
     head: Any
-    """The value head of a wrapper, else None."""
+    """The value head of a wrapper; otherwise None."""
     is_peft: bool
-    """Whether the inner model is a ``PeftModel``; PEFT is not imported to find out."""
+    """Whether the inner model is a ``PeftModel``. Does not import PEFT."""
     is_encoder_decoder: bool
     """Whether the inner model reads its prompt with an encoder (T5, BART)."""
 
@@ -32,20 +32,20 @@ class KnownModel:
 
     @property
     def is_function(self) -> bool:
-        """Whether it is a function in the place of a reward model."""
+        """Whether it is a function in place of a reward model."""
         return self.kind == "function"
 
     @property
     def name(self) -> str:
-        """Its class, as messages name it."""
+        """The name of its class, for messages."""
         return type(self.given).__name__
 
 
 def classify(model: Any) -> KnownModel:
-    """Look at a model.
+    """Classify a model.
 
-    A wrapper is recognized by its parts, a model and a value head: TRL moved and then deleted its classes, so
-    ``isinstance`` cannot recognize a copy that a code base kept.
+    A wrapper is recognized by its parts, a model and a value head. TRL moved its classes and then deleted them, so
+    ``isinstance`` would miss copies that a code base kept.
     """
     modules = getattr(model, "__dict__", {}).get("_modules")
     wrapped = isinstance(modules, dict) and "pretrained_model" in modules and "v_head" in modules

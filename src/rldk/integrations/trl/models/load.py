@@ -1,4 +1,4 @@
-"""Loads the models that PPO trains with, of the kinds that the installed generation wants."""
+"""Load the models for PPO, of the kinds that the installed generation needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rldk.integrations.trl.releases.generations import Generation, installed_gen
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
-# What `AutoConfig.from_pretrained` shares with a model's: where the files are found.
+# Arguments about where files are found, which `AutoConfig.from_pretrained` shares with the models'.
 _CONFIG_ARGUMENTS = frozenset(
     {"cache_dir", "code_revision", "force_download", "local_files_only", "revision", "subfolder", "token"}
     | {"trust_remote_code", "use_auth_token"}
@@ -22,23 +22,23 @@ _CONFIG_ARGUMENTS = frozenset(
 
 
 class PPOModels(NamedTuple):
-    """What `prepare_models_for_ppo` returns."""
+    """The result of `prepare_models_for_ppo`."""
 
     model: Any
     """The policy: a value-head wrapper for the step API, a causal language model for the train API."""
     ref_model: Any
-    """The reference model: of the policy's kind, with the same weights."""
+    """The reference model, of the same kind as the policy and with the same weights."""
     reward_model: Any
-    """A sequence classifier with ``num_labels=1``; its head is fresh where the checkpoint holds none."""
+    """A sequence classifier with ``num_labels=1``. Its head is new if the checkpoint does not contain one."""
     tokenizer: Any
 
 
 def load_tokenizer(model_name: str) -> Any:
-    """The model's tokenizer, padding on the left as the train API needs, with a pad token that is not EOS.
+    """Load the model's tokenizer, with padding on the left as the train API needs, and with a pad token.
 
-    Masks are computed as ``!= pad_token_id`` in every generation, so pad == eos hides real ends of text
-    (huggingface/trl#5303). Where the tokenizer has no pad token it gets one, and the models that
-    `prepare_models_for_ppo` loads get a row for it.
+    A tokenizer without a pad token gets a new one, and the models that `prepare_models_for_ppo` loads get an embedding
+    for it. EOS is not used as the pad token, because every generation masks what equals ``pad_token_id`` and real ends
+    of text would be masked too (huggingface/trl#5303).
     """
     base = adapter_base(model_name)
     if base is not None and not (Path(model_name) / "tokenizer_config.json").is_file():
@@ -54,25 +54,26 @@ def load_tokenizer(model_name: str) -> Any:
 def prepare_models_for_ppo(
     model_name: str, tokenizer: Any = None, generation_config: Any = None, **from_pretrained_kwargs: Any
 ) -> PPOModels:
-    """Load policy, reference and reward model of the kinds that the installed TRL wants.
+    """Load the policy, reference model and reward model of the kinds that the installed TRL needs.
 
-    Step API (TRL 0.2.0-0.11.4): two fixed value-head wrappers, with the value head that the checkpoint
-    holds or a fresh one; around encoder-decoders too. Train API (0.12.0-1.12.0): two causal language models; a value
-    head in the checkpoint goes to the value model of `create_ppo_trainer`. The reward model is a sequence classifier
-    with one label in both. A folder with a PEFT adapter is loaded with its base model, and only the adapter trains.
+    With the step API (TRL 0.2.0-0.11.4), policy and reference model are value-head wrappers fixed by
+    `fix_generation_config`, with the value head of the checkpoint or a new one. Encoder-decoders are supported. With
+    the train API (0.12.0-1.12.0), they are causal language models; `create_ppo_trainer` uses a value head in the
+    checkpoint for the value model. The reward model is a sequence classifier with one label. A folder with a PEFT
+    adapter is loaded with its base model, and only the adapter trains.
 
     Args:
-        model_name: a Hub id or a folder.
-        tokenizer: the models' tokenizer; loaded from ``model_name`` where it is None.
-        generation_config: for policy and reference model; each gets a copy. Default: see
+        model_name: A Hub id or a folder.
+        tokenizer: The tokenizer of the models. Default: loaded from ``model_name``.
+        generation_config: For the policy and the reference model; each gets a copy. Default: see
             `fix_generation_config`.
-        **from_pretrained_kwargs: given to every ``from_pretrained``, e.g. ``torch_dtype`` or ``revision``.
+        **from_pretrained_kwargs: Passed to every ``from_pretrained``, e.g. ``torch_dtype`` or ``revision``.
 
     Raises:
         ImportError: TRL is missing, broken or has no PPO.
         OSError: transformers finds no model under ``model_name``.
         ValueError: ``model_name`` is an encoder-decoder and the train API is installed.
-        TypeError: ``model_name`` is a PEFT adapter and the release is before 0.4.0.
+        TypeError: ``model_name`` is a PEFT adapter and the release is older than 0.4.0.
     """
     generation = installed_generation()
     if tokenizer is None:
@@ -88,9 +89,9 @@ def prepare_models_for_ppo(
 def load_policy(
     generation: Generation, model_name: str, tokenizer: Any, generation_config: Any, **kwargs: Any
 ) -> KnownModel:
-    """A language model from ``model_name``, wrapped and fixed where the step API needs it.
+    """Load a language model from ``model_name``; wrap and fix it for the step API.
 
-    A value head that the checkpoint holds becomes the wrapper's; a PEFT adapter in it is trained further.
+    The wrapper gets the value head of the checkpoint, if there is one. A PEFT adapter in it can be trained further.
     """
     with third_party_warnings():
         model = load_language_model(generation, model_name, tokenizer, kwargs)
@@ -100,11 +101,11 @@ def load_policy(
 
 
 def load_language_model(generation: Generation, model_name: str, tokenizer: Any, kwargs: dict[str, Any]) -> KnownModel:
-    """A language model from ``model_name``, an adapter in it with its base, with a row for each token.
+    """Load a language model, or an adapter with its base model, with an embedding for each token of the tokenizer.
 
     Raises:
-        ValueError: it is an encoder-decoder and the generation has the train API.
-        TypeError: it is a PEFT adapter and the release takes none.
+        ValueError: It is an encoder-decoder and the generation has the train API.
+        TypeError: It is a PEFT adapter and the release does not support PEFT.
     """
     transformers = import_or_explain("transformers")
     base = adapter_base(model_name)
@@ -124,10 +125,10 @@ def load_language_model(generation: Generation, model_name: str, tokenizer: Any,
 
 
 def load_classifier(model_name: str, tokenizer: Any, **kwargs: Any) -> KnownModel:
-    """A sequence classifier with one label from ``model_name``: what reward and value models are in TRL.
+    """Load a sequence classifier with one label, TRL's kind of reward and value model, from ``model_name``.
 
-    Where transformers has none for the architecture (GPT-NeoX before 4.28, T5 before 4.32), a fixed value-head
-    wrapper instead, which has the same names.
+    If transformers has no classifier for the architecture (GPT-NeoX before 4.28, T5 before 4.32), load a value-head
+    wrapper instead and fix it, so that it has the same attributes.
     """
     with third_party_warnings():
         transformers = import_or_explain("transformers")
@@ -141,11 +142,11 @@ def load_classifier(model_name: str, tokenizer: Any, **kwargs: Any) -> KnownMode
             language_model = load_language_model(generation, name, tokenizer, kwargs)
             return as_scorer(classify(put_value_head(generation, language_model)), tokenizer)
         fit_embeddings(model, tokenizer)
-    model.config.pad_token_id = tokenizer.pad_token_id  # it finds the last token by it
+    model.config.pad_token_id = tokenizer.pad_token_id  # the classifier uses it to find the last token
     return classify(model)
 
 
 def fit_embeddings(model: Any, tokenizer: Any) -> None:
-    """Give the model a row for each token that was added to the tokenizer, and never take one away."""
+    """Grow the model's embeddings to the size of the tokenizer. Never shrink them."""
     if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer))

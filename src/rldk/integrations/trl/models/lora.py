@@ -1,4 +1,4 @@
-"""PEFT policies (LoRA and the like): put an adapter on, keep the policy without it as the reference."""
+"""PEFT policies such as LoRA: add an adapter, and use the policy without it as the reference model."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _ADAPTER = "adapter_config.json"
 
 
 def apply_peft(generation: Generation, model: KnownModel, peft_config: Any) -> KnownModel:
-    """``model`` with a fresh adapter: only that trains, and the value head where it has one.
+    """Add a new adapter to ``model``. Only the adapter and the value head, if there is one, will train.
 
     Args:
-        generation: the installed release's PPO.
-        model: a language model, or a value-head wrapper around one, whose head is kept. It is changed in place.
-        peft_config: of PEFT, e.g. ``LoraConfig(task_type="CAUSAL_LM")``.
+        generation: The PPO of the installed release.
+        model: A language model, or a value-head wrapper around one. The head is kept. The model is changed in place.
+        peft_config: A PEFT config, e.g. ``LoraConfig(task_type="CAUSAL_LM")``.
 
     Raises:
-        TypeError, ImportError: see `require_peft`.
-        ValueError: ``model`` has an adapter already.
+        TypeError, ImportError: See `require_peft`.
+        ValueError: ``model`` already has an adapter.
     """
     peft = require_peft(generation)
     if model.is_peft:
         raise ValueError(
-            "create_ppo_trainer: model already is a PeftModel and peft_config asks for another adapter (TRL 0.13-0.26 "
-            "merge the first one silently): leave peft_config out, or give model.merge_and_unload()"
+            "create_ppo_trainer: model already is a PeftModel, and peft_config would add a second adapter "
+            "(TRL 0.13-0.26 silently merge the first one): leave peft_config out, or pass model.merge_and_unload()"
         )
     adapted = classify(peft.get_peft_model(model.inner, peft_config))
     if not model.is_wrapper:
@@ -42,37 +42,37 @@ def apply_peft(generation: Generation, model: KnownModel, peft_config: Any) -> K
 
 
 def require_peft(generation: Generation) -> Any:
-    """The ``peft`` module, for a ``peft_config``.
+    """Return the ``peft`` module, for a ``peft_config``.
 
     Raises:
-        TypeError: this release's PPO cannot train PEFT policies.
+        TypeError: This release's PPO cannot train PEFT policies.
         ImportError: PEFT is missing or broken.
     """
-    refuse_peft(generation, "peft_config")
+    refuse_peft(generation, "peft_config was passed")
     return import_or_explain("peft")
 
 
 def refuse_peft(generation: Generation, given: str) -> None:
-    """Say since when TRL can, where it cannot.
+    """Refuse PEFT if the installed release does not support it, and say which releases do.
 
     Raises:
-        TypeError: the value-head wrapper, which the step API's policy must be, takes no ``PeftModel``.
+        TypeError: The release has the step API, and its value-head wrapper does not take a ``PeftModel``.
     """
     if generation.api == "step" and not generation.wraps_peft:
         raise TypeError(
-            f"create_ppo_trainer: {given}: TRL {generation.version} cannot train PEFT policies: leave it out, or use "
-            f"TRL 0.4.0-1.12.0"
+            f"create_ppo_trainer: {given}, but TRL {generation.version} cannot train PEFT policies: leave it out, or "
+            f"use TRL 0.4.0-1.12.0"
         )
 
 
 def reference_without_adapter(generation: Generation, policy: Any) -> Any:
-    """The reference model of a PEFT policy: None where TRL itself turns the adapter off, else a module that does."""
+    """Return a PEFT policy's reference model: None if TRL turns the adapter off, otherwise a module that does."""
     if generation.refers_to_policy_without_adapter:
         return None
     torch = import_or_explain("torch")
 
     class AdapterOff(torch.nn.Module):  # type: ignore[misc, name-defined]  # torch is the user's
-        """Shares the policy's weights without owning them: none is listed, moved or saved twice."""
+        """Uses the policy's weights without owning them, so they are not listed, moved or saved twice."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -86,17 +86,17 @@ def reference_without_adapter(generation: Generation, policy: Any) -> Any:
 
 
 def check_reference(generation: Generation, policy: KnownModel) -> None:
-    """Warn about a reference model that will not be asked: the step API turns a PEFT policy's adapter off instead."""
+    """Warn about a reference model that is not used: the step API turns off the adapter of a PEFT policy instead."""
     if generation.api == "step" and policy.is_peft:
         warnings.warn(
-            f"create_ppo_trainer: ref_model is not used: TRL {generation.version} (step API) takes a PEFT policy with "
-            f"its adapter turned off as the reference: leave ref_model out",
+            f"create_ppo_trainer: ref_model is not used, because TRL {generation.version} (step API) uses a PEFT "
+            f"policy with its adapter turned off as the reference: leave ref_model out",
             stacklevel=4,
         )
 
 
 def adapter_base(model_name: str) -> str | None:
-    """The base model's name where ``model_name`` is a folder with nothing but a PEFT adapter, else None."""
+    """Return the base model's name if ``model_name`` is a folder with only a PEFT adapter, otherwise None."""
     file = Path(model_name) / _ADAPTER
     if not file.is_file() or (Path(model_name) / "config.json").is_file():
         return None
@@ -104,5 +104,5 @@ def adapter_base(model_name: str) -> str | None:
 
 
 def load_adapter(model: Any, folder: str) -> Any:
-    """``model`` with the adapter that was saved to ``folder``, to be trained further."""
+    """Load the adapter in ``folder`` into ``model``, ready to be trained further."""
     return import_or_explain("peft").PeftModel.from_pretrained(model, folder, is_trainable=True)

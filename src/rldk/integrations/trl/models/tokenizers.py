@@ -1,4 +1,4 @@
-"""What a tokenizer is: its special ids, found once where it enters the library."""
+"""Read a tokenizer's special ids once, when it enters the library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KnownTokenizer:
-    """A tokenizer, or an object in the place of one, with its special ids."""
+    """A tokenizer, or an object in place of one, with its special ids."""
 
     given: Any
     is_tokenizer: bool
@@ -19,17 +19,17 @@ class KnownTokenizer:
 
     @property
     def pads_with_eos(self) -> bool:
-        """Whether the pad token is EOS, so that padding and ends of texts look alike."""
+        """Whether the pad token is EOS, so that padding looks like an end of text."""
         return self.pad is not None and self.pad == self.eos
 
     @property
     def padding(self) -> Any:
-        """The id that means padding and nothing else; None where there is no such id."""
+        """The id that only means padding; None if there is no such id."""
         return None if self.pads_with_eos else self.pad
 
 
 def classify_tokenizer(tokenizer: Any) -> KnownTokenizer:
-    """Look at a tokenizer."""
+    """Classify a tokenizer."""
     return KnownTokenizer(
         given=tokenizer,
         is_tokenizer=hasattr(tokenizer, "eos_token_id"),

@@ -1,4 +1,4 @@
-"""Value heads: put one on a language model, and find the weights of one in a checkpoint."""
+"""Value heads: add one to a language model, and find the weights of one in a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rldk.integrations.trl.models.kinds import KnownModel
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 
-# Weights files of every release of transformers, those first that tell their tensors' names without being loaded.
+# Weight files of every transformers release. Indexes come first: they list tensor names without loading weights.
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _PREFIX = "v_head."
@@ -19,12 +19,12 @@ _HUB_ARGUMENTS = ("cache_dir", "revision")
 
 
 def put_value_head(generation: Generation, model: KnownModel, head: Mapping[str, Any] | None = None) -> Any:
-    """TRL's value-head wrapper around a plain model.
+    """Wrap a plain model in TRL's value-head wrapper.
 
     Args:
-        generation: the installed release's PPO.
-        model: a language model with or without an encoder, or a ``PeftModel`` of one.
-        head: the value head's weights; fresh ones where it is None or empty.
+        generation: The PPO of the installed release.
+        model: A language model with or without an encoder, or a ``PeftModel`` around one.
+        head: The weights of the value head. The head is new if this is None or empty.
     """
     encoder_decoder = model.is_encoder_decoder
     wrapper_class = generation.value_head_of_encoder_decoders if encoder_decoder else generation.value_head
@@ -35,16 +35,16 @@ def put_value_head(generation: Generation, model: KnownModel, head: Mapping[str,
 
 
 def saved_value_head(model_name: str | None, **hub_arguments: Any) -> dict[str, Any]:
-    """The weights of the value head in a checkpoint that a value-head wrapper saved; empty where it holds none.
+    """Return the value head's weights in a checkpoint of a value-head wrapper; empty if it does not contain any.
 
-    Reads safetensors and pickled weights, whole or in shards, and what TRL writes beside a PEFT adapter.
+    Reads safetensors and pickled weights, in one file or in shards, and the file that TRL writes next to a PEFT
+    adapter.
 
     Args:
-        model_name: a folder, or a Hub id that was loaded before: nothing is downloaded for a look.
-        **hub_arguments: ``revision`` and ``cache_dir``, as they were given to ``from_pretrained``; others are
-            ignored.
+        model_name: A folder, or a Hub id that was loaded before. Nothing is downloaded.
+        **hub_arguments: The arguments of ``from_pretrained``. Only ``revision`` and ``cache_dir`` are used.
     """
-    if not model_name:  # a model that was built from a config has the name ""
+    if not model_name:  # a model that was created from a config has the name ""
         return {}
     hub = {name: hub_arguments[name] for name in _HUB_ARGUMENTS if hub_arguments.get(name) is not None}
     for name in _INDEXES:
@@ -68,7 +68,7 @@ def _find(model_name: str, file_name: str, hub: Mapping[str, Any]) -> Path | Non
 
 
 def _head(files: Iterator[Path]) -> dict[str, Any]:
-    """The value head's tensors in the first of ``files`` that has any."""
+    """Return the value head's tensors from the first of ``files`` that contains any."""
     for file in files:
         tensors = dict(_tensors(file))
         if tensors:
@@ -79,14 +79,14 @@ def _head(files: Iterator[Path]) -> dict[str, Any]:
 def _tensors(file: Path) -> Iterator[tuple[str, Any]]:
     if file.suffix == ".safetensors":
         with import_or_explain("safetensors").safe_open(str(file), framework="pt") as weights:
-            for name in weights.keys():  # noqa: SIM118  # it is no mapping
+            for name in weights.keys():  # noqa: SIM118  # not a mapping
                 if name.startswith(_PREFIX):
                     yield name.removeprefix(_PREFIX), weights.get_tensor(name)
         return
     torch = import_or_explain("torch")
     try:
         weights = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, TypeError):  # a pickle of before torch 1.6, or a torch that cannot map files
+    except (RuntimeError, TypeError):  # a pickle from before torch 1.6, or a torch that cannot map files
         weights = torch.load(file, map_location="cpu", weights_only=True)
     for name, tensor in weights.items():
         if name.startswith(_PREFIX):

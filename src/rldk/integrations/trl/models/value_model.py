@@ -1,4 +1,4 @@
-"""The value model of the train API, which never worked without one (huggingface/trl#1976)."""
+"""The value model of the train API. The train API never worked without one (huggingface/trl#1976)."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from rldk.integrations.trl.releases.quiet import third_party_warnings
 def value_model_for(
     generation: Generation, given: KnownModel | None, policy: KnownModel, tokenizer: Any, model_name: str | None
 ) -> KnownModel:
-    """A value model beside a policy.
+    """Create the value model for a policy.
 
     Args:
-        generation: the installed release's PPO.
-        given: the policy as the caller gave it, whose value head is used where it is a wrapper; None where the
-            policy was loaded from ``model_name``.
-        policy: the policy as it will be trained.
-        tokenizer: of the policy.
-        model_name: where the policy came from; None for one that exists only in memory.
+        generation: The PPO of the installed release.
+        given: The policy as the caller passed it. If it is a wrapper, its value head is used. None if the policy was
+            loaded from ``model_name``.
+        policy: The policy as it will be trained.
+        tokenizer: The tokenizer of the policy.
+        model_name: Where the policy was loaded from. None for a policy that exists only in memory.
 
     Returns:
-        A copy of the policy with its own value head, or that of its checkpoint, weights kept; else a sequence
-        classifier from ``model_name`` with a fresh head, or a copy of the policy with a fresh head. Of a PEFT policy
-        the copy trains its adapter and its head only.
+        A copy of the policy with the value head of the wrapper or of the policy's checkpoint. Without such a head, a
+        sequence classifier from ``model_name`` or a copy of the policy, with a new head. In a copy of a PEFT policy
+        only the adapter and the head train.
     """
     with third_party_warnings():
         if given is not None and given.is_wrapper:
             if given.inner is policy.given:
                 return as_scorer(classify(copy.deepcopy(given.given)), tokenizer)
-            # `peft_config` put an adapter on the policy.
+            # `peft_config` added an adapter to the policy.
             wrapper = put_value_head(generation, classify(copy.deepcopy(policy.given)))
             wrapper.v_head = copy.deepcopy(given.head)
             return as_scorer(classify(wrapper), tokenizer)
         if given is not None:
-            model_name = None  # it may name another model than the one that was given
+            model_name = None  # it may name a different model than the one passed
         head = saved_value_head(getattr(policy.given, "name_or_path", None) if model_name is None else model_name)
         if model_name is not None and not head and not policy.is_peft:
             return load_classifier(model_name, tokenizer)
@@ -48,7 +48,7 @@ def value_model_for(
 
 
 def load_value_model(generation: Generation, folder: str, tokenizer: Any) -> KnownModel:
-    """A value model that was saved to ``folder`` by itself, with its trained head where it has a value head."""
+    """Load a value model that was saved separately to ``folder``, with its trained head."""
     with third_party_warnings():
         head = saved_value_head(folder)
         if not head:

@@ -1,6 +1,6 @@
-"""Versions for people to read: which releases have which PPO. Behavior is chosen by `generations`, which probes.
+"""Which releases have which PPO, for messages only. `generations` chooses behaviour, by probing.
 
-Each boundary is proved by cells on both sides (tests/cell/test_release.py, tests/cell/test_facts.py).
+Cells on both sides test each boundary (tests/cell/test_release.py, tests/cell/test_facts.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ API_RELEASES: Mapping[PPOApi, str] = {
     "train": "0.12.0-1.12.0 have it, and 0.9.2-0.11.4 as PPOv2Trainer",
 }
 
-# Where PPO is, for releases that are not installed; the installed one is probed instead.
+# Where PPO is in releases that are not installed. The installed release is probed instead.
 _HISTORY: tuple[tuple[str, PPOSource], ...] = (
     (">=0.2.0,<0.12.0", PPOSource("step", "trl")),
     (">=0.12.0,<0.26.0", PPOSource("train", "trl")),
@@ -38,9 +38,9 @@ def release_of(version: Version) -> Version: ...
 @overload
 def release_of(version: Version | str | None) -> Version | None: ...
 def release_of(version: Version | str | None) -> Version | None:
-    """The release that a version counts as: a pre-release or development build counts as the one it leads to.
+    """Return the release that a version counts as. A pre-release or development build counts as its final release.
 
-    None where ``version`` is None or does not parse.
+    None if ``version`` is None or does not parse.
     """
     try:
         return None if version is None else Version(Version(str(version)).base_version)
@@ -49,7 +49,7 @@ def release_of(version: Version | str | None) -> Version | None:
 
 
 def known_ppo(version: Version) -> PPOSource:
-    """Where a release that need not be installed has its PPO; both fields are None where it has none."""
+    """Return where any release, installed or not, has its PPO; both fields are None if it has no PPO."""
     found = (source for releases, source in _HISTORY if is_in(version, releases))
     return next(found, PPOSource(None, None))
 
@@ -61,7 +61,7 @@ def is_in(version: Version | str | None, releases: str) -> bool:
 
 
 def nearest_measured(version: Version) -> str:
-    """The releases just below and just above ``version`` on which the matrix saw PPO train, as text."""
+    """Return the releases just below and just above ``version`` on which PPO trained in the matrix, as text."""
     measured = sorted(map(Version, measured_releases()))
     below = [known for known in measured if known < version][-1:]
     above = [known for known in measured if known > version][:1]
@@ -69,7 +69,7 @@ def nearest_measured(version: Version) -> str:
 
 
 def why_no_ppo(version: Version) -> str:
-    """Since when a release without PPO has none, as part of a sentence."""
+    """Return why a release has no PPO, as part of a sentence."""
     if version >= PPO_DELETED:
         return f"it was deleted in {PPO_DELETED} (huggingface/trl#7020)"
     if version < FIRST_PPO:
@@ -78,7 +78,7 @@ def why_no_ppo(version: Version) -> str:
 
 
 def no_ppo_message(version: Version) -> str:
-    """Why this TRL release has no PPO, which releases have it, and what to use instead, on one line."""
+    """Return one line: why this TRL release has no PPO, which releases have it, and what to use instead."""
     return (
         f"TRL {version} has no PPO: {why_no_ppo(version)}; TRL {PPO_RELEASES} have it: {INSTALL_HINT}, "
         f"or use GRPOTrainer or RLOOTrainer instead"

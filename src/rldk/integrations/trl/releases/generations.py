@@ -1,8 +1,8 @@
-"""The PPO of the installed TRL: its classes, its constructor, and through `Probes` how it differs from others.
+"""The PPO of the installed TRL: its classes, its constructor and, in `Probes`, how it differs from others.
 
-Found by probing: where ``PPOTrainer`` and the value-head classes import from, which API the trainer has, and
-what its constructor calls each part (``config``/``args``, ``policy``/``model``, ...). TRL 0.9.2-0.11.4 have two:
-``PPOTrainer`` (step API, the default there) and ``PPOv2Trainer`` (train API).
+All of this is found by probing: where to import ``PPOTrainer`` and the value-head classes from, which API the trainer
+has, and the constructor's names for the parts (``config``/``args``, ``policy``/``model``, ...). TRL 0.9.2-0.11.4 have
+two: ``PPOTrainer`` (step API, the default there) and ``PPOv2Trainer`` (train API).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rldk.integrations.trl.releases.installed import (
 from rldk.integrations.trl.releases.probes import Probes
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
-# What we call a part -> what constructors have called it, newest name first.
+# Our name of a part -> its names in the constructors of all releases, newest first.
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "config": ("args", "config"),
     "tokenizer": ("processing_class", "tokenizer"),
@@ -44,7 +44,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Generation(Probes):
-    """The installed release's PPO: its classes and the form of its constructor."""
+    """The PPO of the installed release: its classes and the parameters of its constructor."""
 
     version: Version
     api: PPOApi
@@ -55,30 +55,30 @@ class Generation(Probes):
     parameters: frozenset[str]
     """Every parameter of the trainer's constructor."""
     names: Mapping[str, str]
-    """Our name of a part -> this constructor's name of it; a part that it does not take is missing."""
+    """Our name of a part -> this constructor's name. A part that it does not take is missing."""
 
     def owns(self, config: Any) -> bool:
-        """Whether a config is of the class that this generation's trainer takes."""
+        """Whether a config has the class that this generation's trainer takes."""
         return isinstance(config, self.config)
 
     def arguments(self, parts: Mapping[str, Any]) -> dict[str, Any]:
-        """Rename ``parts`` to this constructor's parameters, leaving out what it does not take."""
+        """Rename ``parts`` to this constructor's parameters, and drop those that it does not take."""
         return {self.names[part]: value for part, value in parts.items() if part in self.names}
 
 
 def installed_generation(api: PPOApi | None = None) -> Generation:
-    """The PPO of the installed TRL.
+    """Return the PPO of the installed TRL.
 
     Args:
-        api: ``"step"`` or ``"train"``; None for the one that ``PPOTrainer`` has. With ``"train"`` TRL 0.9.2-0.11.4
-            give ``PPOv2Trainer``.
+        api: ``"step"`` or ``"train"``. None for the API of ``PPOTrainer``. On TRL 0.9.2-0.11.4 ``"train"`` is
+            ``PPOv2Trainer``.
 
     Raises:
-        ImportError: TRL is missing, broken, or has no PPO, or none with this API; one line says what to install.
-        ValueError: no API is called so.
+        ImportError: TRL is missing, broken, or has no PPO with this API. The message says what to install.
+        ValueError: ``api`` is not the name of an API.
     """
     if api is not None and api not in API_RELEASES:
-        raise ValueError(f"no PPO API is called {api!r}: use 'step', 'train', or None for the release's own")
+        raise ValueError(f"api={api!r} is not a PPO API: use 'step', 'train', or None for the release's own")
     version = installed_version("trl")
     if version is None:
         import_or_explain("trl")
@@ -91,7 +91,7 @@ def installed_generation(api: PPOApi | None = None) -> Generation:
     if source.module is None:
         assert api is not None
         raise ImportError(
-            f"TRL {version} has no PPO with the {api} API: TRL {API_RELEASES[api]}: install one of them, or leave "
+            f"TRL {version} has no PPO with the {api} API; TRL {API_RELEASES[api]}: install one of them, or leave "
             f"api out",
             name="trl",
         )
@@ -99,13 +99,13 @@ def installed_generation(api: PPOApi | None = None) -> Generation:
 
 
 def generation_of(config: Any) -> Generation:
-    """The PPO whose config class ``config`` is an instance of; the release's own where it is of neither.
+    """Return the PPO that ``config`` belongs to, or the release's default if it belongs to none.
 
     Raises:
-        ImportError: TRL is missing, broken, or has no PPO; one line says what to install.
+        ImportError: TRL is missing, broken, or has no PPO. The message says what to install.
     """
     default = installed_generation()
-    # PPOv2's module is imported only for a config that can be its own.
+    # PPOv2's module is imported only if the config may belong to it.
     if default.api == "train" or not any(cls.__name__ == "PPOv2Config" for cls in type(config).__mro__):
         return default
     return installed_generation("train")
@@ -115,13 +115,13 @@ def generation_of(config: Any) -> Generation:
 def _generation(version: Version, module_name: PPOModule) -> Generation:
     module = import_or_explain(module_name)
     kind = "PPOv2" if module_name.endswith("ppov2_trainer") else "PPO"
-    with third_party_warnings():  # TRL's modules are lazy: attributes import too
+    with third_party_warnings():  # TRL's modules are lazy, so reading an attribute imports too
         try:
             trainer, config = getattr(module, f"{kind}Trainer"), getattr(module, f"{kind}Config")
             value_head = _value_head_class(module)
         except Exception as error:
             raise ImportError(
-                f"TRL {version} is installed but its PPO cannot be imported from {module_name} "
+                f"TRL {version} is installed, but its PPO cannot be imported from {module_name} "
                 f"({first_line(error)}): reinstall it with the dependencies it was released with",
                 name=module_name,
             ) from error

@@ -1,8 +1,8 @@
-"""Which PPO the installed TRL offers, read from its files without importing it.
+"""Find which PPO the installed TRL has, from its source files and without importing it.
 
-Importing TRL costs seconds and pulls in torch, so what can be seen in the source is read there:
-a class ``PPOTrainer`` with a method ``step`` is the step API, one with ``train`` is the train API.
-TRL 0.9.2-0.11.4 have the train API too, beside the step API: ``PPOv2Trainer``.
+Importing TRL takes seconds and imports torch, so the source is parsed instead. A class ``PPOTrainer`` with a method
+``step`` is the step API, one with ``train`` is the train API. TRL 0.9.2-0.11.4 have both: the train API there is
+``PPOv2Trainer``.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from packaging.version import InvalidVersion, Version
 PPOApi = Literal["step", "train"]
 PPOModule = Literal["trl", "trl.experimental.ppo", "trl.trainer.ppov2_trainer"]
 
-# Where a PPOTrainer was ever defined, newest place first: TRL 0.26-0.28 keep a stub without methods in the
-# old place, so a class that has neither `step` nor `train` is not the trainer.
+# All places where releases define PPOTrainer, newest first. TRL 0.26-0.28 keep a stub without methods in the old
+# place, so a class that has neither `step` nor `train` is not the trainer.
 _PLACES: tuple[tuple[PPOModule, str], ...] = (
     ("trl.experimental.ppo", "experimental/ppo/ppo_trainer.py"),
     ("trl", "trainer/ppo_trainer.py"),
 )
 
-# TRL 0.11 exports it from `trl` too. In 0.12 the file holds an alias of PPOTrainer without methods.
+# TRL 0.11 exports it from `trl` too. In 0.12 the file only has an alias of PPOTrainer without methods.
 _PPOV2_MODULE: PPOModule = "trl.trainer.ppov2_trainer"
 _PPOV2_PLACE = "trainer/ppov2_trainer.py"
 
 
 @dataclass(frozen=True)
 class PPOSource:
-    """Where one TRL release keeps ``PPOTrainer`` and which API it has; both ``None`` where it has none."""
+    """Where a TRL release has ``PPOTrainer`` and which API it has. Both are ``None`` if it has no PPO."""
 
     api: PPOApi | None
     module: PPOModule | None
 
 
 def find_ppo(package: Path) -> PPOSource:
-    """Read which PPO the TRL package in folder ``package`` (the folder ``trl`` itself) offers.
+    """Find the PPO of the TRL package in the folder ``package``, which is ``trl`` itself.
 
     Raises:
-        SyntaxError: a file that should hold the trainer is not Python.
+        SyntaxError: A file that should define the trainer is not valid Python.
     """
     for module, place in _PLACES:
         file = package / place
@@ -59,10 +59,10 @@ def find_ppo(package: Path) -> PPOSource:
 
 
 def find_ppov2(package: Path) -> PPOSource:
-    """As `find_ppo`, for ``PPOv2Trainer``: the train API beside the step API.
+    """Find ``PPOv2Trainer``, the train API of releases that also have the step API, as `find_ppo` does.
 
     Raises:
-        SyntaxError: a file that should hold the trainer is not Python.
+        SyntaxError: A file that should define the trainer is not valid Python.
     """
     file = package / _PPOV2_PLACE
     if file.is_file() and "train" in _methods(ast.parse(file.read_text(encoding="utf-8"), str(file)), "PPOv2Trainer"):
@@ -81,7 +81,7 @@ def _methods(tree: ast.Module, class_name: str) -> set[str]:
 
 
 def installed_version(distribution: str) -> Version | None:
-    """The version of an installed distribution, or None where it is absent or its version does not parse."""
+    """Return the version of an installed distribution, or None if it is missing or its version does not parse."""
     try:
         return Version(importlib.metadata.version(distribution))
     except (importlib.metadata.PackageNotFoundError, InvalidVersion, TypeError):
@@ -89,7 +89,7 @@ def installed_version(distribution: str) -> Version | None:
 
 
 def installed_package() -> Path | None:
-    """The folder of the installed TRL package, or None; a folder that merely is called ``trl`` does not count."""
+    """Return the folder of the installed TRL package, or None. A folder that is only named ``trl`` does not count."""
     if installed_version("trl") is None:
         return None
     spec = importlib.util.find_spec("trl")
@@ -101,12 +101,12 @@ _find_ppov2_cached = cache(find_ppov2)
 
 
 def installed_ppo() -> PPOSource:
-    """Which PPO the installed TRL offers; nothing is imported. Both fields are None where TRL is absent."""
+    """Return which PPO the installed TRL has, without importing it. Both fields are None if TRL is not installed."""
     package = installed_package()
     return PPOSource(None, None) if package is None else _find_ppo_cached(package)
 
 
 def installed_ppov2() -> PPOSource:
-    """The ``PPOv2Trainer`` of the installed TRL; nothing is imported. Both fields are None where it has none."""
+    """Return where the installed TRL has ``PPOv2Trainer``, without importing it. Both fields are None if nowhere."""
     package = installed_package()
     return PPOSource(None, None) if package is None else _find_ppov2_cached(package)

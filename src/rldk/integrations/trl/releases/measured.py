@@ -1,4 +1,4 @@
-"""The releases on which the matrix saw PPO train; for what people read. Behavior never depends on them."""
+"""The releases on which PPO trained in the matrix, for messages only. Behaviour never depends on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from importlib.resources import files
 
 @cache
 def measured_releases() -> frozenset[str]:
-    """The releases on which the matrix saw PPO train, as public versions."""
+    """Return the releases on which PPO trained in the matrix, as public versions."""
     text = (files(__package__) / "measured.json").read_text(encoding="utf-8")
     return frozenset(json.loads(text)["trained"])

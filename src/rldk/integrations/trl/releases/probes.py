@@ -1,6 +1,6 @@
-"""Named facts of a generation of TRL's PPO, each found by looking at its classes when it is first asked for.
+"""Named facts about a generation of TRL's PPO. Each is found by inspecting its classes when it is first read.
 
-The ranges in the docstrings are for people. tests/cell/test_facts.py holds each fact to its range on every release.
+The release ranges in the docstrings are documentation. tests/cell/test_facts.py checks each on every release.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from packaging.version import Version
 
 from rldk.integrations.trl.releases.installed import PPOApi, PPOModule
 
-# `inspect` tokenizes a whole file anew for each class that it is asked for.
+# Cached, because `inspect` tokenizes the whole file again for each class.
 _code_of: Callable[[Any], str] = cache(inspect.getsource)
 
 
 class Probes:
-    """The facts; `Generation` holds what they are read from."""
+    """The facts. `Generation` supplies what they are read from."""
 
     version: Version
     api: PPOApi
@@ -36,50 +36,50 @@ class Probes:
 
     @cached_property
     def options(self) -> tuple[str, ...]:
-        """The options that the config class takes, in its own order."""
+        """The options that the config class takes, in its order."""
         return tuple(inspect.signature(self.config).parameters)
 
     @cached_property
     def default_options(self) -> Mapping[str, Any]:
-        """Option -> the default that the class declares; options with a factory are left out."""
+        """Option -> the default that the class declares, without options that have a factory."""
         fields = dataclasses.fields(self.config)
         return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
 
     @cached_property
     def is_ppov2(self) -> bool:
-        """Whether this is ``PPOv2Trainer``, the train API beside the step API: 0.9.2-0.11.4."""
+        """Whether this is ``PPOv2Trainer``, the train API of releases that also have the step API: 0.9.2-0.11.4."""
         return self.config.__name__ == "PPOv2Config"
 
     def assigns(self, option: str) -> bool:
-        """Whether the config or the trainer sets ``option`` itself, whatever was given."""
+        """Whether the config or the trainer sets ``option`` itself and ignores the value passed."""
         code = _code_of(self.config) + _code_of(self.trainer)
         return re.search(rf"\b(?:self|config|args)\.{option} = ", code) is not None
 
     @cached_property
     def overwrites_run_name(self) -> bool:
-        """Whether the trainer replaces the given ``run_name`` by one of its own: the train API until 0.27.2."""
+        """Whether the trainer replaces ``run_name`` with its own: the train API until 0.27.2."""
         return self.api == "train" and self.assigns("run_name")
 
     @cached_property
     def has_minibatches(self) -> bool:
-        """Whether an update goes by minibatches, with an attention mask: from 0.3.0 on."""
+        """Whether an update is split into minibatches, with an attention mask: from 0.3.0 on."""
         return self.api == "train" or "mini_batch_size" in self.options
 
     @cached_property
     def counts_minibatches_in_batch(self) -> bool:
-        """Whether a local batch has ``num_mini_batches`` as a factor: the train API until 0.16.1 (#2531)."""
+        """Whether a local batch includes the factor ``num_mini_batches``: the train API until 0.16.1 (#2531)."""
         return "gradient_accumulation_steps * args.num_mini_batches" in _code_of(self.trainer)
 
     @cached_property
     def checkpoints_by_default(self) -> bool:
-        """Whether ``gradient_checkpointing`` is on unless it is turned off: from 0.22.0 on."""
+        """Whether ``gradient_checkpointing`` is on by default: from 0.22.0 on."""
         return self.default_options.get("gradient_checkpointing") is True
 
     # The models.
 
     @cached_property
     def value_head_of_encoder_decoders(self) -> type[Any]:
-        """The value-head class for encoder-decoders, beside the one for causal language models."""
+        """The value-head class for encoder-decoders, next to the one for causal language models."""
         found: type[Any] = sys.modules[self.value_head.__module__].AutoModelForSeq2SeqLMWithValueHead
         return found
 
@@ -90,25 +90,25 @@ class Probes:
 
     @cached_property
     def refers_to_policy_without_adapter(self) -> bool:
-        """Whether TRL takes a PEFT policy without its adapter for a missing reference model.
+        """Whether TRL uses a PEFT policy without its adapter as the reference model if that is None.
 
-        The step API does from 0.4.0 on, the train API from 0.13.0 on; at None 0.9.2-0.12.2 fail (#2353).
+        The step API does from 0.4.0 on, the train API from 0.13.0 on. The train API of 0.9.2-0.12.2 fails (#2353).
         """
         return self.wraps_peft if self.api == "step" else hasattr(self.trainer, "null_ref_context")
 
     @cached_property
     def builds_reference_model(self) -> bool:
-        """Whether TRL builds a missing reference model itself: not PPOv2, and not 0.12.0-0.12.2 (#2353)."""
+        """Whether TRL creates a missing reference model itself: not PPOv2, and not 0.12.0-0.12.2 (#2353)."""
         return self.names.get("ref_model") != "ref_policy"
 
     @cached_property
     def refuses_policy_as_reference(self) -> bool:
-        """Whether the constructor refuses one object as policy and reference: PPOv2 from 0.11.0, train API."""
+        """Whether the constructor refuses the same object as policy and reference: PPOv2 from 0.11.0, train API."""
         return self.api == "train" and "cannot be the same object" in _code_of(self.trainer)
 
     @cached_property
     def _policy_and_value(self) -> Any:
-        """TRL's module that holds policy and value model together; None in the step API."""
+        """TRL's module that combines policy and value model; None in the step API."""
         return getattr(sys.modules[self.trainer.__module__], "PolicyAndValueWrapper", None)
 
     @cached_property
@@ -119,19 +119,19 @@ class Probes:
 
     @cached_property
     def fails_at_checkpointing(self) -> bool:
-        """Whether a policy that checkpoints cannot be told to stop for generation: 0.22.0-0.29.1 (#4954)."""
+        """Whether TRL fails to turn gradient checkpointing off for generation: 0.22.0-0.29.1 (#4954)."""
         return self.reads_checkpointing_flag and not hasattr(self._policy_and_value, "gradient_checkpointing_disable")
 
     # The trainer.
 
     @cached_property
     def shortest_response(self) -> int:
-        """How many tokens a response must have: 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
+        """The minimum number of tokens in a response. 0.2.0-0.4.6 raise ``Responses are too short`` below two."""
         return 2 if "Responses are too short" in _code_of(self.trainer) else 1
 
     @cached_property
     def generates_batches(self) -> bool:
-        """Whether the step API's ``generate`` takes a list of prompts, from 0.4.2 on; before, it takes one."""
+        """Whether the step API's ``generate`` takes a list of prompts: from 0.4.2 on. Before, it takes one prompt."""
         return hasattr(self.trainer, "_generate_batched")
 
     @cached_property
@@ -142,9 +142,9 @@ class Probes:
 
     @cached_property
     def clips_first_step_only(self) -> bool:
-        """Whether ``max_grad_norm`` clips the first optimizer step only: the step API from 0.5.0 on.
+        """Whether ``max_grad_norm`` clips only the first optimizer step: the step API from 0.5.0 on.
 
-        It keeps the parameters to clip as an iterator, which is empty afterwards.
+        It keeps the parameters to clip in an iterator, which is empty after that step.
         """
         return "self.model_params = filter(" in _code_of(self.trainer)
 
@@ -156,17 +156,17 @@ class Probes:
 
     @cached_property
     def adds_default_callbacks(self) -> bool:
-        """Whether the train API's constructor adds the given callbacks to its own: not in 0.9.2-0.9.6."""
+        """Whether the train API's constructor adds the callbacks passed to its own: not in 0.9.2-0.9.6."""
         return "default_callbacks + callbacks" in _code_of(self.trainer.__init__)
 
     @cached_property
     def calls_callbacks(self) -> bool:
-        """Whether the train API's ``train()`` calls all events; 0.9.2-0.9.6 call ``on_log`` only."""
+        """Whether the train API's ``train()`` calls all events. 0.9.2-0.9.6 call only ``on_log``."""
         return self.api == "train" and "on_train_begin" in _code_of(self.trainer.train)
 
     @cached_property
     def saves_value_model_too(self) -> bool:
-        """Whether ``save_model`` collects the weights of policy and value model: PPOv2 0.9.2-0.9.6."""
+        """Whether ``save_model`` collects the weights of both policy and value model: PPOv2 0.9.2-0.9.6."""
         return self.api == "train" and "self.backup_model" in _code_of(self.trainer.save_model)
 
     @cached_property
@@ -176,5 +176,5 @@ class Probes:
 
     @cached_property
     def planned_updates_option(self) -> str:
-        """What the train API calls the number of updates that the run is planned for; ``num_updates`` until 0.9.6."""
+        """The train API's name for the planned number of updates; ``num_updates`` until 0.9.6."""
         return "num_total_batches" if "num_total_batches" in self.options else "num_updates"

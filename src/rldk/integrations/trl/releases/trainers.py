@@ -1,4 +1,4 @@
-"""What a trainer object calls its parts, on any generation."""
+"""Read the API, the tokenizer and the reference model of a trainer object of any generation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rldk.integrations.trl.releases.installed import PPOApi
 
 
 def api_of(trainer: Any) -> PPOApi:
-    """Which API a trainer has."""
+    """Return which API a trainer has."""
     return "step" if hasattr(trainer, "step") else "train"
 
 
 def generation_of_trainer(trainer: Any) -> Generation:
-    """The generation of a trainer, also where its class is a user's own that derives from TRL's.
+    """Return the generation of a trainer. Its class may be a user's subclass of TRL's.
 
     Raises:
         ImportError: TRL has no PPO with the trainer's API.
@@ -23,11 +23,11 @@ def generation_of_trainer(trainer: Any) -> Generation:
 
 
 def tokenizer_of(trainer: Any) -> Any:
-    """A trainer's tokenizer; ``processing_class`` from 0.12.0 on."""
-    # Not by getattr: transformers' own property warns.
+    """Return a trainer's tokenizer, which is called ``processing_class`` from 0.12.0 on."""
+    # Not with getattr, because the property in transformers warns.
     return vars(trainer).get("processing_class") or trainer.tokenizer
 
 
 def reference_of(trainer: Any) -> Any:
-    """A trainer's reference model; None where it has none. PPOv2 and 0.12 call it ``ref_policy``."""
+    """Return a trainer's reference model, or None. PPOv2 and 0.12 call it ``ref_policy``."""
     return getattr(trainer, "ref_model", None) or vars(trainer).get("ref_policy")

@@ -1,4 +1,4 @@
-"""What scores responses: functions of texts, sequence classifiers and value-head wrappers.
+"""Score responses with functions of texts, sequence classifiers and value-head wrappers.
 
-Loading a reward model is in `models`.
+`models` loads reward models.
 """

@@ -1,4 +1,4 @@
-"""Call a reward function of texts, and hold it to what PPO needs: one finite float a text."""
+"""Call a reward function of texts and check that it returns what PPO needs: one finite float per text."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, TypeAlias
 
 RewardFunction: TypeAlias = Callable[[list[str]], Sequence[float]]
 
-# TRL holds scores in float32, where what is larger becomes infinite.
+# TRL keeps scores in float32, where larger numbers become infinite.
 _LARGEST = 3.4028234663852886e38
 _SHOWN = 300
 
 
 class RewardFunctionError(RuntimeError):
-    """A reward function raised an exception, which is this one's ``__cause__``."""
+    """A reward function raised an exception. That exception is the ``__cause__`` of this one."""
 
     def __init__(self, message: str, text: str, texts: list[str]) -> None:
         super().__init__(message)
         self.text = text
-        """The text that caused it; where none of them does alone, the first."""
+        """The text that caused it; the first text if no single text does."""
         self.texts = texts
         """All texts of the call."""
 
-    def __reduce__(self) -> tuple[Any, ...]:  # exceptions are pickled by their message alone
+    def __reduce__(self) -> tuple[Any, ...]:  # pickle would keep only the message
         return (type(self), (str(self), self.text, self.texts))
 
 
@@ -33,15 +33,15 @@ def call_reward_function(function: RewardFunction, texts: list[str]) -> list[flo
     """Call a reward function once for all ``texts`` and check what it returns.
 
     Args:
-        function: from a list of texts to a list, tuple, NumPy array, tensor or pandas Series of as many numbers;
-            arrays may have shape ``(n,)`` or ``(n, 1)``.
-        texts: of the responses with their prompts.
+        function: Takes a list of texts and returns as many numbers in a list, tuple, NumPy array, tensor or pandas
+            Series. Arrays may have shape ``(n,)`` or ``(n, 1)``.
+        texts: The prompts with their responses.
 
     Raises:
-        RewardFunctionError: it raised an exception. To name the text that caused it, the function is then called
-            with one text at a time until that exception comes again.
-        TypeError: it returned something else than numbers, such as None, a pipeline's dicts or a coroutine.
-        ValueError: it returned another number of rewards than texts, or one that is not finite in float32.
+        RewardFunctionError: The function raised an exception. To find the text that caused it, the function is then
+            called with one text at a time until it raises the same exception again.
+        TypeError: It returned something other than numbers, such as None, the dicts of a pipeline or a coroutine.
+        ValueError: It returned more or fewer rewards than texts, or a reward that is not finite in float32.
     """
     name = _name(function)
     try:
@@ -51,7 +51,7 @@ def call_reward_function(function: RewardFunction, texts: list[str]) -> list[flo
     rewards = _numbers(name, returned, len(texts))
     if len(rewards) != len(texts):
         raise ValueError(
-            f"reward function {name} returned {len(rewards)} rewards for {len(texts)} texts: return one float a text"
+            f"reward function {name} returned {len(rewards)} rewards for {len(texts)} texts: return one float per text"
         )
     for text, reward in zip(texts, rewards, strict=True):
         if not math.isfinite(reward) or abs(reward) > _LARGEST:
@@ -77,20 +77,20 @@ def _explained(function: RewardFunction, name: str, texts: list[str], error: Exc
             function([text])
         except type(error):
             where = f"for text {number} of {len(texts)}, {_show(text)}"
-            return RewardFunctionError(f"{raised} ({where}): mend the function for such a text", text, list(texts))
-        except Exception:  # another one, which says nothing of the first
+            return RewardFunctionError(f"{raised} ({where}): fix the function for this text", text, list(texts))
+        except Exception:  # a different exception says nothing about the first
             break
-    where = f"for {len(texts)} texts together and for none alone, the first is {_show(texts[0])}"
-    return RewardFunctionError(f"{raised} ({where}): mend the function for such a batch", texts[0], list(texts))
+    where = f"for a batch of {len(texts)} texts, but for no single one; the first text is {_show(texts[0])}"
+    return RewardFunctionError(f"{raised} ({where}): fix the function for this batch", texts[0], list(texts))
 
 
 def _numbers(name: str, returned: Any, count: int) -> list[float]:
-    wanted = f"return a list of {count} floats, one a text"
+    wanted = f"return a list of {count} floats, one per text"
     problem = _problem(returned, wanted)
     if problem is None and hasattr(returned, "tolist"):  # NumPy, torch, pandas
         shape = tuple(returned.shape)
         values = returned.tolist()
-        if len(shape) == 2 and shape[1] == 1:  # noqa: PLR2004  # what a classifier with one label gives
+        if len(shape) == 2 and shape[1] == 1:  # noqa: PLR2004  # from a classifier with one label
             values = [value for (value,) in values]
         elif len(shape) != 1:
             problem = f"{f'an array of shape {shape}' if shape else 'a single number'}: {wanted}"
@@ -108,16 +108,16 @@ def _numbers(name: str, returned: Any, count: int) -> list[float]:
 
 
 def _problem(returned: Any, wanted: str) -> str | None:
-    """What is wrong with what was returned as a whole, or None where it holds values one after another."""
+    """Return what is wrong with the returned object as a whole, or None if it is a sequence of values."""
     kind = f"a {type(returned).__name__}"
     if inspect.isawaitable(returned) or inspect.isasyncgen(returned):
         if inspect.iscoroutine(returned):
-            returned.close()  # else Python warns that nobody awaited it
-        return f"{kind}: give a plain function, which may call asyncio.run, instead of an async one"
+            returned.close()  # else Python warns that it was never awaited
+        return f"{kind}: use a plain function instead of an async one; it may call asyncio.run"
     if hasattr(returned, "logits"):
         return f"{kind}: return its .logits[:, 0].tolist() instead"
     if hasattr(returned, "__next__"):
-        return f"{kind}: return list(...) of it"
+        return f"{kind}: return a list instead, list(...)"
     if isinstance(returned, Sequence) or hasattr(returned, "tolist"):
         return f"{kind}: {wanted}" if isinstance(returned, str | bytes) else None
     if returned is None:
@@ -126,14 +126,14 @@ def _problem(returned: Any, wanted: str) -> str | None:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, str | bytes):  # float("0.5") would do, and hide a mistake
+    if isinstance(value, str | bytes):  # float("0.5") would work and hide a mistake
         return None
     try:
         value = value.item() if hasattr(value, "item") else value
         return None if isinstance(value, str | bytes) or not hasattr(value, "__float__") else float(value)
     except (TypeError, ValueError, RuntimeError):  # an array of several numbers has no item()
         return None
-    except OverflowError:  # an int beyond all floats
+    except OverflowError:  # an int larger than any float
         return math.inf
 
 
@@ -149,5 +149,5 @@ def _instead(value: Any) -> str:
     if isinstance(value, Sequence) and value and isinstance(value[0], Mapping):  # the same, with all labels
         return "return [answers_of_text[0]['score'] for answers_of_text in answers]"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return "return a flat list, one float a text"
-    return "return one float a text"
+        return "return a flat list, one float per text"
+    return "return one float per text"

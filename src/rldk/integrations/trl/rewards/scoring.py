@@ -1,4 +1,4 @@
-"""Reward models: functions of texts, sequence classifiers and value-head wrappers, on both APIs."""
+"""Score responses on both APIs with functions of texts, sequence classifiers and value-head wrappers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _INSTEAD = "use AutoModelForSequenceClassification with num_labels=1, or a funct
 
 
 def check_reward_model(known: KnownModel) -> None:
-    """Refuse what is neither a function nor a model.
+    """Reject a reward model that is neither a function nor a model.
 
     Raises:
-        TypeError: one line says what to pass instead.
+        TypeError: It is neither. The message says what to pass instead.
     """
     if known.kind != "other":
         return
@@ -25,18 +25,18 @@ def check_reward_model(known: KnownModel) -> None:
     if isinstance(reward, str):
         got = f"the name {reward!r}: pass AutoModelForSequenceClassification.from_pretrained(name, num_labels=1)"
     elif inspect.isclass(reward):
-        got = f"the class {reward.__name__}: pass an instance of it"
+        got = f"the class {reward.__name__}: pass an instance"
     else:
         got = f"{type(reward).__name__}: pass one of these"
     raise TypeError(f"reward_model must be a function of texts or a model, got {got}")
 
 
 def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
-    """A module that the train API accepts as its reward model and that calls ``function``.
+    """Return a module that calls ``function`` and that the train API accepts as its reward model.
 
     TRL reads ``modules``, ``to``, ``base_model_prefix``, the backbone under that prefix and ``score`` from a reward
-    model (``'function' object has no attribute 'modules'``, huggingface/trl#2273, #2518). The backbone here turns
-    token ids back into texts and answers with the rewards in place of hidden states; ``score`` passes them on.
+    model (``'function' object has no attribute 'modules'``, huggingface/trl#2273, #2518). The backbone here decodes
+    token ids into texts and returns the rewards in place of hidden states; ``score`` passes them through.
     """
     torch = import_or_explain("torch")
 
@@ -57,20 +57,20 @@ def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
 
 
 def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], responses: list[Any]) -> list[Any]:
-    """Score each query with its response for the step API, where TRL leaves that to the caller.
+    """Score each query with its response for the step API, where TRL leaves scoring to the caller.
 
     Args:
-        known: a function of texts, a sequence classifier with one label, or a value-head wrapper.
-        tokenizer: turns ids to texts for a function.
-        queries: one 1-D tensor of token ids each.
-        responses: likewise, as many.
+        known: A function of texts, a sequence classifier with one label, or a value-head wrapper.
+        tokenizer: Decodes token ids into texts for a function.
+        queries: One 1-D tensor of token ids per prompt.
+        responses: One 1-D tensor of token ids per query.
 
     Returns:
-        One 0-D float tensor each: what a function gave, a classifier's logit, or the value at the last token.
+        One 0-D float tensor per query: a function's reward, a classifier's logit, or the value at the last token.
 
     Raises:
-        TypeError: the model gives something else than one score a text.
-        RewardFunctionError, TypeError, ValueError: see `call_reward_function`.
+        TypeError: The model does not return one score per text.
+        RewardFunctionError, TypeError, ValueError: See `call_reward_function`.
     """
     torch = import_or_explain("torch")
     reward = known.given
@@ -80,12 +80,12 @@ def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], respo
         return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(reward, texts)]
     taken = inspect.signature(reward.forward).parameters
     if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
-        raise TypeError(f"reward_model ({known.name}) takes no input_ids: {_INSTEAD}")
+        raise TypeError(f"reward_model ({known.name}) does not take input_ids: {_INSTEAD}")
     was_training = reward.training
     reward.eval()
     device = next(reward.parameters()).device
     try:
-        with torch.no_grad():  # one at a time: no padding, so no mask to get wrong
+        with torch.no_grad():  # one at a time, so there is no padding and no mask
             if known.is_encoder_decoder:
                 inputs = [_encoder_inputs(known, *pair) for pair in zip(queries, responses, strict=True)]
             else:
@@ -107,10 +107,11 @@ def _score(known: KnownModel, inputs: dict[str, Any]) -> Any:
 
 
 def _encoder_inputs(known: KnownModel, query: Any, response: Any) -> dict[str, Any]:
-    """What an encoder-decoder reads to score ``response`` (1-D, token ids, without the decoder's start) to ``query``.
+    """Return an encoder-decoder's inputs to score ``response`` to ``query``, both 1-D tensors of token ids.
 
-    A wrapper's decoder reads the response, as its policy wrote it. A classifier's encoder reads both as one text; it
-    scores the text's end, so one is added where the response was cut.
+    ``response`` does not include the decoder's start token. A wrapper reads the query in its encoder and the response
+    in its decoder. A classifier's encoder reads both as one text. It scores the EOS token, so one is added in case the
+    response was cut.
     """
     torch = import_or_explain("torch")
     config = known.inner.config

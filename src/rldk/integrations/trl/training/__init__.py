@@ -1,4 +1,4 @@
-"""The trainer and its updates: building it, running it through either API, callbacks and metrics.
+"""The trainer and its updates: create it, run it through either API, call callbacks, compute metrics.
 
-Models are prepared in `models`, prompts in `data`.
+`models` prepares the models and `data` the prompts.
 """

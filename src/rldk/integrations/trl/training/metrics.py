@@ -1,9 +1,9 @@
-"""What one PPO update says about itself, with the same meaning on every release.
+"""The metrics of a PPO update, with the same meaning on every release.
 
-TRL's own numbers differ under one name: the train API sums padding into its entropy before 1.10.0
-(huggingface/trl#6121), averages its losses over minibatches that do not exist from 0.17.0 on, puts a penalty into
-the score and may estimate KL by k3; the step API takes log-probabilities at temperature 1 whatever it samples
-with. So what these numbers are made of is taken from the running trainer, and only the sums are made here.
+TRL reports different numbers under the same name. The train API counts padding in its entropy before 1.10.0
+(huggingface/trl#6121), averages its losses over minibatches that do not exist from 0.17.0 on, includes a penalty in
+the score and may estimate KL with k3. The step API computes log-probabilities at temperature 1, whatever temperature
+it samples at. So the inputs of the metrics are read from the running trainer, and only the sums are computed here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import generation_of_trainer, reference_of
 
-# Portable name -> TRL's own, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
+# Portable name -> TRL's name, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
 _TRAIN_METRICS: Mapping[str, str] = {
     "kl": "objective/kl",
     "entropy": "objective/entropy",
@@ -33,7 +33,7 @@ _STEP_METRICS: Mapping[str, str] = {
     "clip_fraction": "ppo/policy/clipfrac",
 }
 
-# Variables of the train API's `train()` while it logs, with the same names since PPOv2Trainer of 0.9.2.
+# Local variables of the train API's `train()` when it logs. Their names are the same since PPOv2Trainer of 0.9.2.
 _ROLLOUT = ("args", "logprobs", "ref_logprobs", "padding_mask", "scores", "contain_eos_token")
 _STATS: Mapping[str, str] = {
     "policy_loss": "pg_loss_stats",
@@ -43,22 +43,23 @@ _STATS: Mapping[str, str] = {
 
 
 class PPOMetrics(dict[str, float]):
-    """One update's metrics under portable names; ``trl`` holds TRL's own numbers under TRL's names.
+    """The metrics of one update under portable names. ``trl`` holds TRL's numbers under TRL's names.
 
-    Sums run over a response's real tokens, padding left out; log-probabilities are of the policy that sampled, so
-    at its temperature, in nats, before the update. Over several processes they are means.
+    Sums run over the tokens of a response without padding. Log-probabilities are in nats and belong to the policy
+    that sampled: at its temperature, before the update. With several processes each metric is the mean over them.
 
     Attributes:
-        kl: mean over the batch of the sum of ``log p(token) - log p_ref(token)``, the estimator k1 of the
-            divergence from the reference model (Ziegler et al. 2019, arXiv:1909.08593), whatever ``kl_estimator`` or
-            ``kl_penalty`` says.
-        entropy: mean over the batch of the sum of ``-log p(token)``: the sampled estimate of a response's entropy.
-        score: mean over the batch of what the reward model or function gave, before KL or EOS penalty, scaling
-            or clipping. (PPOv2Trainer of 0.9.2-0.10.1 overwrites scores for ``non_eos_penalty``: there it is after.)
-        policy_loss: clipped surrogate loss (Schulman et al. 2017, arXiv:1707.06347), mean over a minibatch's
-            tokens, then over the update's minibatches and epochs. Its advantages are whitened, as TRL does.
-        value_loss: half the clipped squared error of the value, averaged likewise, without ``vf_coef``.
-        clip_fraction: share of tokens whose ratio the clipping held back, averaged likewise.
+        kl: Mean over the batch of the sum of ``log p(token) - log p_ref(token)``, the k1 estimator of the divergence
+            from the reference model (Ziegler et al. 2019, arXiv:1909.08593). ``kl_estimator`` and ``kl_penalty`` do
+            not affect it.
+        entropy: Mean over the batch of the sum of ``-log p(token)``, the sampled estimate of a response's entropy.
+        score: Mean over the batch of the output of the reward model or function, before the KL penalty, the EOS
+            penalty, scaling and clipping. PPOv2Trainer of 0.9.2-0.10.1 overwrites the scores for
+            ``non_eos_penalty``, so there the score includes that penalty.
+        policy_loss: Clipped surrogate loss (Schulman et al. 2017, arXiv:1707.06347), the mean over the tokens of a
+            minibatch, then over the minibatches and epochs of the update. Advantages are whitened, as in TRL.
+        value_loss: Half the clipped squared error of the value, averaged the same way, without ``vf_coef``.
+        clip_fraction: Share of tokens where clipping the ratio took effect, averaged the same way.
     """
 
     def __init__(self, portable: Mapping[str, float], trl: Mapping[str, Any]) -> None:
@@ -68,7 +69,7 @@ class PPOMetrics(dict[str, float]):
 
 @contextmanager
 def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
-    """Collect one `PPOMetrics` for each update that the train API's ``train()`` logs inside."""
+    """Within the context, collect one `PPOMetrics` for each update that the train API's ``train()`` logs."""
     updates: list[PPOMetrics] = []
     log = trainer.log
 
@@ -78,7 +79,7 @@ def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
             return
         frame = inspect.currentframe()
         variables = _training_variables(frame.f_back if frame is not None else None)
-        updates.append(PPOMetrics(_train_numbers(trainer, variables, logs), {}))  # first: callbacks are shown it
+        updates.append(PPOMetrics(_train_numbers(trainer, variables, logs), {}))  # before `log`: callbacks read it
         log(logs, *args, **kwargs)
         updates[-1].trl.update(trainer.state.log_history[-1])
 
@@ -97,8 +98,8 @@ def _training_variables(frame: FrameType | None) -> Mapping[str, Any]:
 def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, float]:
     if not variables:
         warnings.warn(
-            f"run_ppo: train() of {type(trainer).__qualname__} is not TRL's own, so its metrics are given as it logs "
-            f"them: entropy may count padding, score a penalty, and means empty minibatches",
+            f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so metrics are returned as it logs them: "
+            f"entropy may count padding, the score may include a penalty, and means may count empty minibatches",
             stacklevel=4,
         )
         return {ours: entry[theirs] for ours, theirs in _TRAIN_METRICS.items()}
@@ -109,7 +110,7 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
         "entropy": _mean_of_sums(-logprobs, ~padding),
         "score": (scores.float() + penalty * ~with_eos).mean(),
     }
-    # TRL makes room for `gradient_accumulation_steps` passes a minibatch and averages over it, filled or not.
+    # TRL averages over `gradient_accumulation_steps` slots per minibatch, including those that it never fills.
     minibatches = -(-args.local_batch_size // args.local_mini_batch_size)
     passes = -(-args.local_mini_batch_size // args.per_device_train_batch_size)
     numbers |= {ours: variables[name][:, :minibatches, :passes].mean() for ours, name in _STATS.items()}
@@ -118,10 +119,10 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
 
 @contextmanager
 def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]:
-    """Fill in ``kl`` and ``entropy`` while the step API's ``step()`` runs inside.
+    """Within the context, compute ``kl`` and ``entropy`` while the step API's ``step()`` runs.
 
-    At a temperature other than 1 each forward pass of the rollout is made a second time with its logits divided
-    by it, with the random state kept for what follows.
+    At a temperature other than 1, each forward pass of the rollout runs a second time with its logits divided by the
+    temperature. The random state is restored afterwards.
     """
     torch = import_or_explain("torch")
     numbers: dict[str, float] = {}
@@ -131,7 +132,7 @@ def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]
 
     def forward_at_temperature(*args: Any, **kwargs: Any) -> Any:
         result = forward(*args, **kwargs)
-        if both_models or not torch.is_grad_enabled():  # with gradients it is a pass of the update
+        if both_models or not torch.is_grad_enabled():  # a pass with gradients belongs to the update
             device = trainer.accelerator.device
             with (
                 torch.random.fork_rng([device] if device.type == "cuda" else []),
@@ -159,7 +160,7 @@ def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]
 def step_numbers(
     trainer: Any, rollout: Mapping[str, float], scores: list[Any], stats: Mapping[str, Any]
 ) -> PPOMetrics:
-    """The step API's metrics: of `watched_step`, the scores as they were given, and what ``step()`` returned."""
+    """Return the step API's metrics, from `watched_step`, the scores and what ``step()`` returned."""
     torch = import_or_explain("torch")
     device = trainer.accelerator.device
     score = _over_processes(trainer, torch.stack([score.reshape(()) for score in scores]).mean().to(device))
@@ -182,7 +183,7 @@ def _divided_logits(trainer: Any, temperature: float) -> Iterator[None]:
 
 @contextmanager
 def _replaced(trainer: Any, **methods: Any) -> Iterator[None]:
-    """Let the trainer's own methods be these inside; what was on the object itself comes back."""
+    """Within the context, replace methods on this trainer object; restore what was set on the object before."""
     before = {name: vars(trainer)[name] for name in methods if name in vars(trainer)}
     vars(trainer).update(methods)
     try:
@@ -194,9 +195,9 @@ def _replaced(trainer: Any, **methods: Any) -> Iterator[None]:
 
 
 def _mean_of_sums(values: Any, masks: Any) -> Any:
-    """Mean over responses of the sum over real tokens, a 0-D tensor."""
+    """Return the mean over responses of the sum over unmasked tokens, as a 0-D tensor."""
     torch = import_or_explain("torch")
-    # Not a product: padding may hold an infinity.
+    # Not a product with the mask: padding may hold an infinity.
     sums = [value.masked_fill(mask == 0, 0).sum() for value, mask in zip(values, masks, strict=True)]
     return torch.stack(sums).float().mean()
 

@@ -1,4 +1,4 @@
-"""The parts of a PPO run, completed and brought into the form that the installed release takes."""
+"""Complete the models and the tokenizer of a PPO run, and convert them to what the installed release takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward
 
 @dataclass(frozen=True)
 class PPOParts:
-    """The models and the tokenizer, none missing that this release cannot build itself."""
+    """The models and the tokenizer. Only those that this release builds itself may be missing."""
 
     model: KnownModel
     ref_model: Any
@@ -28,7 +28,7 @@ class PPOParts:
     tokenizer: Any
 
     def objects(self) -> dict[str, Any]:
-        """The parts by their names, as TRL is given them."""
+        """Return name -> part, as TRL receives it."""
         return {name: part.given if isinstance(part, KnownModel) else part for name, part in vars(self).items()}
 
 
@@ -44,27 +44,27 @@ def complete_parts(
     generation_config: Any,
     peft_config: Any,
 ) -> PPOParts:
-    """Build the parts that are None from ``model_name``, wrap and unwrap the others; weights are kept.
+    """Build the parts that are None from ``model_name``, and wrap or unwrap the others. Weights are kept.
 
     Args:
-        generation: the installed release's PPO.
-        model_name: a Hub id or a folder; None where model and tokenizer are given.
-        model: the policy; this and the next four are the caller's parts.
-        ref_model: the reference model.
-        reward_model: a model or a function of texts.
-        value_model: train API only.
-        tokenizer: the models' tokenizer.
-        generation_config: for the policy and the reference model.
-        peft_config: the policy becomes a PEFT model by it, which is its own reference with the adapter off.
+        generation: The PPO of the installed release.
+        model_name: A Hub id or a folder. May be None if ``model`` and ``tokenizer`` are passed.
+        model: The policy, or None.
+        ref_model: The reference model, or None.
+        reward_model: A model or a function of texts, or None.
+        value_model: The value model, or None. Train API only.
+        tokenizer: The tokenizer of the models, or None.
+        generation_config: For the policy and the reference model.
+        peft_config: Turns the policy into a PEFT model. With its adapter off, the policy is its own reference.
 
     Raises:
-        ValueError: a part is missing and there is nothing to build it from, the policy is an encoder-decoder and the
-            release has the train API, or it has an adapter already and ``peft_config`` asks for another.
-        TypeError: the release cannot train PEFT policies, and this is one.
-        ImportError: ``peft_config`` is given and PEFT is missing or broken.
+        ValueError: A part is missing and there is nothing to build it from; the policy is an encoder-decoder and the
+            release has the train API; or ``peft_config`` is passed for a policy that already has an adapter.
+        TypeError: The policy is a PEFT model and the release cannot train those.
+        ImportError: ``peft_config`` is passed and PEFT is missing or broken.
     """
     if model_name is None and (model is None or tokenizer is None):
-        raise ValueError("create_ppo_trainer: give model_name, or both model and tokenizer")
+        raise ValueError("create_ppo_trainer: pass model_name, or both model and tokenizer")
     if peft_config is not None:
         require_peft(generation)  # before a large model is loaded
     if tokenizer is None:
@@ -83,7 +83,7 @@ def complete_parts(
     elif policy.is_peft:
         ref_model = reference_without_adapter(generation, policy.given)
     else:
-        # 0.12 does not build one (huggingface/trl#2353); like TRL's create_reference_model it is never trained.
+        # 0.12 does not build one (huggingface/trl#2353). Frozen, as TRL's create_reference_model makes it.
         ref_model = copy.deepcopy(policy.given).eval().requires_grad_(False)
     value = classify(value_model)
     if generation.api == "train":
@@ -100,11 +100,11 @@ def _reward_model(generation: Generation, reward: Any, model_name: str | None, t
         known = classify(reward)
         check_reward_model(known)
     elif model_name is None:
-        raise ValueError("create_ppo_trainer: give reward_model, a model or a function from texts to floats")
+        raise ValueError("create_ppo_trainer: pass reward_model, a model or a function from texts to floats")
     else:
         warnings.warn(
-            f"create_ppo_trainer: no reward_model was given, so one is built from {model_name}: where that holds no "
-            f"trained score head, its rewards mean nothing",
+            f"create_ppo_trainer: no reward_model was passed, so one is built from {model_name}; its rewards are "
+            f"meaningless unless that checkpoint has a trained score head: pass reward_model",
             stacklevel=4,
         )
         known = load_classifier(model_name, tokenizer)

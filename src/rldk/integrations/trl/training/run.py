@@ -18,28 +18,28 @@ from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
 from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer
 
-# The train API's own defaults (PPOConfig, 0.12.0-1.12.0), for a step API config that does not say.
+# Defaults of the train API's PPOConfig (0.12.0-1.12.0), for a step API config that does not set them.
 _RESPONSE_LENGTH = 53
 _TEMPERATURE = 0.7
 _ROLLOUT_BATCH_SIZE = 64
 
 
 def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generation_kwargs: Any) -> list[PPOMetrics]:
-    """Run ``steps`` PPO updates, each a rollout of one batch and the optimization on it.
+    """Run ``steps`` PPO updates. Each is a rollout of one batch and the optimization on it.
 
     Args:
-        trainer: from `create_ppo_trainer`, or a ``PPOTrainer`` of the installed release.
-        steps: how many updates.
-        reward_model: step API, for a trainer that was not made by `create_ppo_trainer`: what scores responses.
-        **generation_kwargs: step API only: given to ``generate`` over the config's own.
+        trainer: From `create_ppo_trainer`, or a ``PPOTrainer`` of the installed release.
+        steps: Number of updates.
+        reward_model: Scores the responses if `create_ppo_trainer` did not create the trainer. Step API only.
+        **generation_kwargs: Passed to ``generate``; they override the config. Step API only.
 
     Returns:
-        One `PPOMetrics` an update, in order.
+        One `PPOMetrics` per update, in order.
 
     Raises:
-        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or nothing scores the responses.
-        TypeError: the train API was given generation arguments or a reward model: its trainer holds both.
-        RewardFunctionError: a reward function raised an exception; names the text that caused it.
+        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
+        TypeError: Generation arguments or a reward model were passed for the train API. Its trainer has both.
+        RewardFunctionError: A reward function raised an exception. The message names the text that caused it.
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
@@ -50,7 +50,7 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
         given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
         raise TypeError(
             f"run_ppo: the train API takes {given} from its trainer and config: "
-            f"give them to create_ppo_trainer or create_ppo_config"
+            f"pass them to create_ppo_trainer or create_ppo_config"
         )
     return _train_updates(trainer, steps)
 
@@ -60,11 +60,12 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
     done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
     if done + steps > planned:
         warnings.warn(
-            f"run_ppo: the learning-rate schedule was planned for {planned} updates, {done} are done and {steps} "
-            f"more asked for: past its end the rate is what the schedule leaves (0 if linear); raise total_episodes",
+            f"run_ppo: the learning-rate schedule is planned for {planned} updates, but {done} are done and {steps} "
+            f"more are requested; past its end the learning rate is whatever the schedule computes (0 if linear): "
+            f"raise total_episodes",
             stacklevel=3,
         )
-    # A prompt is continued at its end, so padding goes before it.
+    # The response continues the prompt at its end, so padding goes on the left.
     with third_party_warnings(), padding_side(tokenizer_of(trainer), "left"), watched_train(trainer) as updates:
         run_train_updates(trainer, steps, updates)
     return updates
@@ -75,23 +76,23 @@ def _step_updates(
 ) -> Iterator[PPOMetrics]:
     reward = getattr(trainer, "reward_model", None) if reward_model is None else reward_model
     if reward is None:
-        raise ValueError("run_ppo: nothing scores the responses: give reward_model, a model or a function of texts")
+        raise ValueError("run_ppo: there is no reward model: pass reward_model, a model or a function of texts")
     _check_batches(trainer, trainer.config.batch_size)
-    fix_step_trainer(generation_of_trainer(trainer), trainer)  # a trainer that create_ppo_trainer did not make
+    fix_step_trainer(generation_of_trainer(trainer), trainer)  # in case create_ppo_trainer did not create it
     known_reward = classify(reward)
     batches = BatchStream.of(trainer)
     callbacks = StepCallbacks.of(trainer)
     for _ in callbacks.updates(steps):
-        # Before 0.3.0 an epoch ends with a smaller batch, which `step()` does not take.
+        # Before 0.3.0 an epoch ends with a smaller batch, which `step()` rejects.
         batch = next(batch for batch in batches if len(batch["input_ids"]) == trainer.config.batch_size)
         queries = without_padding(trainer.tokenizer, batch)
         responses = _generate(trainer, queries, generation_kwargs)
-        # An encoder-decoder's response begins with its decoder's start token, which is none of the text.
+        # An encoder-decoder's response begins with the decoder's start token, which is not part of the text.
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
         scores = score_responses(known_reward, trainer.tokenizer, queries, texts)
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
-        # TRL's forward pass counts positions from a row's start, so padding before a prompt would shift them.
+        # TRL's forward pass counts positions from the start of a row, so padding on the left would shift them.
         with padding_side(trainer.tokenizer, "right"), watched_step(trainer, temperature) as rollout:
             stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
         metrics = step_numbers(trainer, rollout, scores, stats)
@@ -100,18 +101,18 @@ def _step_updates(
 
 
 def _check_batches(trainer: Any, size: int) -> None:
-    # The train API would ask for the next batch for ever.
+    # Without a full batch the train API would wait for one forever.
     loader = trainer.dataloader
     if loader is None or len(loader) == 0 or len(loader.dataset) < size:
         raise ValueError(
-            f"run_ppo: the dataset has less than one batch of {size} prompts: "
-            f"give a larger train_dataset or a smaller batch"
+            f"run_ppo: the dataset has fewer prompts than one batch of {size}: "
+            f"use a larger train_dataset or a smaller batch"
         )
 
 
 def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
     config, tokenizer, generation = trainer.config, trainer.tokenizer, generation_of_trainer(trainer)
-    # TRL masks an encoder-decoder's first and last token: of a response of one token nothing is left.
+    # TRL masks the first and last token of an encoder-decoder, which leaves nothing of a one-token response.
     shortest = max(generation.shortest_response, 2 if trainer.is_encoder_decoder else 1)
     kwargs = {
         **({"min_new_tokens": shortest} if shortest > 1 else {}),
@@ -131,14 +132,14 @@ def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> li
     else:
         prompt = 0 if trainer.is_encoder_decoder else 1
         responses = [trainer.generate(query, **kwargs)[0][prompt * len(query) :] for query in queries]
-    # 0.4.2-0.4.6 leave the padding of the batch behind a response, which `step()` takes for real tokens.
+    # 0.4.2-0.4.6 leave the batch's padding after a response, and `step()` treats it as real tokens.
     return [
         _up_to_end(response, kwargs["eos_token_id"], after=int(trainer.is_encoder_decoder)) for response in responses
     ]
 
 
 def _up_to_end(response: Any, eos: Any, after: int) -> Any:
-    """The response up to its first end of text, looked for behind its first ``after`` tokens."""
+    """Return the response up to its first EOS token. EOS among its first ``after`` tokens does not count."""
     torch = import_or_explain("torch")
     ends = torch.isin(response[after:], torch.as_tensor([] if eos is None else eos).to(response)).nonzero()
     return response[: after + int(ends[0]) + 1] if len(ends) else response

@@ -1,4 +1,4 @@
-"""transformers' callbacks around the step API's updates; TRL calls none there."""
+"""Calls transformers callbacks around the updates of the step API, where TRL calls none."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 
 
 class StepCallbacks:
-    """What ``Trainer`` keeps for its callbacks, on a trainer of the step API: ``state``, ``control``, the handler.
+    """Gives a trainer of the step API what ``Trainer`` keeps for its callbacks: ``state``, ``control``, the handler.
 
-    The events of an update and their order are the train API's: ``on_step_begin``, ``on_log`` with the metrics,
-    ``on_step_end`` and, where a callback set ``control.should_save``, a checkpoint by `save_ppo_checkpoint` in
-    ``output_dir/checkpoint-N`` and ``on_save``; around them ``on_train_begin`` and ``on_train_end``, once a
-    `run_ppo`. ``control.should_training_stop`` ends it. ``args`` is the step API's ``PPOConfig``. PPO evaluates
-    nothing, so ``should_evaluate`` asks for nothing, as in the train API.
+    An update calls the same events in the same order as the train API: ``on_step_begin``, ``on_log`` with the
+    metrics, and ``on_step_end``. If a callback set ``control.should_save``, `save_ppo_checkpoint` writes a checkpoint
+    to ``output_dir/checkpoint-N``, and ``on_save`` follows. Each `run_ppo` begins with ``on_train_begin`` and ends
+    with ``on_train_end``. ``control.should_training_stop`` ends the run. ``args`` is the step API's ``PPOConfig``.
+    ``should_evaluate`` has no effect, as in the train API, because PPO does not evaluate.
     """
 
     def __init__(self, trainer: Any, callbacks: list[Any]) -> None:
@@ -35,15 +35,15 @@ class StepCallbacks:
 
     @classmethod
     def of(cls, trainer: Any) -> StepCallbacks:
-        """The trainer's, made here for one that `create_ppo_trainer` did not make."""
+        """Return the trainer's callbacks; create them if `create_ppo_trainer` did not create the trainer."""
         found: StepCallbacks = getattr(trainer, "_rldk_callbacks", None) or cls(trainer, [])
         return found
 
     def updates(self, steps: int) -> Iterator[None]:
-        """Let the caller run ``steps`` updates, or fewer where a callback stops them; it calls `log` in each.
+        """Yield once per update, ``steps`` times or until a callback stops the run. The caller calls `log` in each.
 
         Raises:
-            TypeError: a callback reads an option that only the train API's config has.
+            TypeError: A callback reads an option that only the train API's config has.
         """
         trainer, state = self._trainer, self._trainer.state
         state.is_local_process_zero = trainer.accelerator.is_local_main_process
@@ -64,7 +64,7 @@ class StepCallbacks:
         self._call("on_train_end")
 
     def log(self, metrics: Mapping[str, Any]) -> None:
-        """Count the update and show its numbers, those that are one number, to the callbacks."""
+        """Count the update and pass its scalar metrics to the callbacks."""
         state = self._trainer.state
         state.global_step += 1
         logs = {name: float(value) for name, value in metrics.items() if _is_number(value)}
@@ -84,31 +84,32 @@ class StepCallbacks:
             if error.obj is not trainer.config:
                 raise
             raise TypeError(
-                f"run_ppo: a callback reads args.{error.name} in {event}, which the step API's PPOConfig lacks: use a "
-                f"callback that reads state and control only, or the train API (TRL 0.12.0-1.12.0)"
+                f"run_ppo: a callback reads args.{error.name} in {event}, but the step API's PPOConfig does not have "
+                f"it: use a callback that reads only state and control, or the train API (TRL 0.12.0-1.12.0)"
             ) from error
 
 
 def check_callbacks(callbacks: list[Any] | None) -> None:
-    """Say what is no callback before it fails in the middle of a run.
+    """Reject invalid callbacks before they fail in the middle of a run.
 
     Raises:
-        TypeError: an entry is neither a ``TrainerCallback`` nor a class of them.
+        TypeError: An entry is neither a ``TrainerCallback`` nor a subclass of it.
     """
     base = import_or_explain("transformers").TrainerCallback
     for callback in callbacks or []:
         if not (isinstance(callback, base) or (isinstance(callback, type) and issubclass(callback, base))):
             raise TypeError(
-                f"create_ppo_trainer: callbacks holds {callback!r}, which is no transformers.TrainerCallback: derive "
-                f"its class from that"
+                f"create_ppo_trainer: callbacks holds {callback!r}, which is not a transformers.TrainerCallback: "
+                f"derive its class from TrainerCallback"
             )
 
 
 @cache
 def _flow() -> type[Any]:
-    """A flow that decides nothing: the step API's config has no schedule of logging and saving.
+    """Return a ``DefaultFlowCallback`` that does nothing.
 
-    The handler warns where no ``DefaultFlowCallback`` is among its callbacks, and that one reads such a schedule.
+    The handler warns if it has no ``DefaultFlowCallback``. The original reads a schedule for logging and saving, which
+    the step API's config does not have.
     """
     base = import_or_explain("transformers.trainer_callback")
 

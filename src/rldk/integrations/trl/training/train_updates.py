@@ -1,4 +1,4 @@
-"""The train API's ``train()``, run for a number of updates from where the trainer stands."""
+"""Run the train API's ``train()`` for a number of updates, starting from the trainer's current state."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rldk.integrations.trl.releases.trainers import generation_of_trainer
 
 
 class _StoppedError(Exception):
-    """A callback set ``control.should_training_stop``; TRL's loop has no way out but an exception."""
+    """A callback set ``control.should_training_stop``. Only an exception can end TRL's loop early."""
 
 
 class _Prompts:
-    """In place of the trainer's dataloader: its batches from where the last run stopped, and word of each."""
+    """Replaces the trainer's dataloader: continues with the batch after the last run, and reports each batch."""
 
     def __init__(self, batches: BatchStream, before_each: Callable[[], None]) -> None:
         self._batches, self._before_each = batches, before_each
@@ -30,22 +30,24 @@ class _Prompts:
 
 
 def planned_updates(trainer: Any) -> int:
-    """How many updates the learning-rate schedule is planned for."""
+    """Return how many updates the learning-rate schedule is planned for."""
     planned: int = getattr(trainer.args, generation_of_trainer(trainer).planned_updates_option)
     return planned
 
 
 def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
-    """Have ``trainer.train()`` make ``steps`` updates; counters, batches and random numbers go on, as in one go.
+    """Have ``trainer.train()`` make ``steps`` updates that continue the earlier ones, as if they were one run.
 
-    ``train()`` starts its counters and its dataset anew each time and ignores ``control.should_training_stop``
-    (TRL 0.12.0-1.12.0); here they go on, it is honoured after the update, and ``on_step_begin`` is called. PPOv2 of
-    TRL 0.9.2-0.9.6 calls ``on_log`` only: here it calls what later releases call, and saves where a callback asks.
+    In TRL 0.12.0-1.12.0 each call of ``train()`` restarts its counters and its dataset, and it ignores
+    ``control.should_training_stop``. Here counters, batches and random numbers continue, the stop takes effect after
+    the update, and ``on_step_begin`` is called. PPOv2 of TRL 0.9.2-0.9.6 calls only ``on_log``. Here it calls the
+    events that later releases call, and it saves if a callback asks for it.
 
     Args:
-        trainer: of the train API.
-        steps: how many updates.
-        updates: the metrics of each update, the newest there when it is logged; ``on_log`` sees them beside TRL's.
+        trainer: A trainer of the train API.
+        steps: Number of updates.
+        updates: The metrics of each update. The newest are there before the update is logged, so ``on_log`` sees
+            them next to TRL's.
     """
     generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
     calls = _Calls(trainer, steps, updates, calls_all=not generation.calls_callbacks)
@@ -66,12 +68,12 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
 
 
 class _Calls:
-    """The events that TRL's ``train()`` does not call itself."""
+    """Calls the events that TRL's ``train()`` does not call itself."""
 
     def __init__(self, trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], *, calls_all: bool) -> None:
         self._trainer, self._steps, self._updates = trainer, steps, updates
         self._done, self._begun = trainer.state.global_step, 0
-        # Where TRL calls no event but on_log, it also leaves the state's counters at 0.
+        # If TRL calls only on_log, it also leaves the counters of the state at 0.
         self._all = calls_all
         self.bridge = _bridge(self._continue, self._show)
 
@@ -102,7 +104,7 @@ class _Calls:
     def _end_step(self) -> None:
         trainer = self._trainer
         if not self._all:
-            return  # TRL has called on_step_end, and saved
+            return  # TRL has called on_step_end and saved
         self._call("on_step_end")
         if trainer.control.should_save:
             save_ppo_checkpoint(
@@ -112,7 +114,7 @@ class _Calls:
 
     def _continue(self, state: Any) -> None:
         args, state.global_step, state.max_steps = self._trainer.args, self._done, self._done + self._steps
-        for schedule in ("logging_steps", "save_steps", "eval_steps"):  # before 0.10.1 the state keeps 500
+        for schedule in ("logging_steps", "save_steps", "eval_steps"):  # before 0.10.1 the state keeps its default 500
             if getattr(args, schedule):
                 every = getattr(args, schedule)
                 setattr(state, schedule, every if every >= 1 else math.ceil(every * state.max_steps))
@@ -130,7 +132,7 @@ class _Calls:
 
 
 def _bridge(begin: Callable[[Any], None], show: Callable[[Any, dict[str, Any]], None]) -> Any:
-    """A callback that comes first, so that the others see what it changed."""
+    """Return a callback that runs before the others, so that they see its changes."""
     base = import_or_explain("transformers").TrainerCallback
 
     def on_train_begin(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:

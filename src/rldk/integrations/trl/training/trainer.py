@@ -39,43 +39,43 @@ def create_ppo_trainer(
     api: PPOApi | None = None,
     **trainer_kwargs: Any,
 ) -> Any:
-    """Make the installed release's own ``PPOTrainer``, with the parts that it wants.
+    """Create the ``PPOTrainer`` of the installed TRL release.
 
-    Parts that are missing are built from ``model_name``. A plain model is wrapped for the step API and a
-    value-head wrapper unwrapped for the train API, with their weights kept; the wrapper's value head then becomes
-    the value model, unless one is given. Random numbers are seeded with the config's ``seed`` first: the train
-    API shuffles by numpy without seeding it.
+    Missing models are built from ``model_name``. For the step API a plain model is wrapped in a value-head wrapper.
+    For the train API a wrapper is unwrapped, and its value head becomes the value model unless you pass one. Weights
+    are kept. Random number generators are seeded with the config's ``seed`` first, because the train API shuffles
+    with numpy and does not seed it.
 
     Args:
-        model_name: a Hub id or a folder, of `save_ppo_checkpoint` too: its value model is taken up with its policy.
-            None where ``model`` and ``tokenizer`` are given.
-        ppo_config: from `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
-        train_dataset: tokenized prompts, a column ``input_ids``; others are left out, unless a
-            ``data_collator`` is given.
-        callbacks: transformers callbacks; `run_ppo` calls them around each update of either API.
-        tokenizer: the models' tokenizer.
-        generation_config: for the policy; default see `fix_generation_config`.
-        model: the policy, a value-head wrapper or a causal language model.
-        ref_model: the reference model, of either kind; never the same object as ``model``. Default: a copy of
-            the policy as it is now.
-        reward_model: a sequence classifier with ``num_labels=1``, a value-head wrapper, or a function from a list
-            of texts (prompt and response together, special tokens left out) to a list of floats.
-        value_model: train API only; a sequence classifier with ``num_labels=1`` or a value-head wrapper.
-        validate_setup: stop before TRL does where `validate_ppo_setup` finds an issue.
-        api: ``"step"`` or ``"train"``; default: the one that ``ppo_config`` is of. TRL 0.9.2-0.11.4 have both: there
+        model_name: A Hub id, a folder, or a checkpoint of `save_ppo_checkpoint`, which supplies the value model too.
+            May be None if you pass ``model`` and ``tokenizer``.
+        ppo_config: From `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
+        train_dataset: Tokenized prompts with a column ``input_ids``. Other columns are dropped, unless you pass a
+            ``data_collator``.
+        callbacks: transformers callbacks. `run_ppo` calls them around each update on both APIs.
+        tokenizer: The tokenizer of the models.
+        generation_config: For the policy. Default: see `fix_generation_config`.
+        model: The policy: a value-head wrapper or a causal language model.
+        ref_model: The reference model: a wrapper or a causal language model, but not the same object as ``model``.
+            Default: a copy of the policy as it is now.
+        reward_model: A sequence classifier with ``num_labels=1``, a value-head wrapper, or a function that takes a
+            list of texts (prompt and response together, without special tokens) and returns a list of floats.
+        value_model: A sequence classifier with ``num_labels=1`` or a value-head wrapper. Train API only.
+        validate_setup: Raise before TRL does if `validate_ppo_setup` finds an issue.
+        api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
             ``"train"`` is ``PPOv2Trainer``.
-        **trainer_kwargs: given to TRL's constructor, e.g. ``eval_dataset`` (train API: completions of its prompts are
-            sampled where ``num_sample_generations`` is above 0). ``peft_config``, e.g. a ``LoraConfig``, works from
-            0.4.0 on: only the policy's adapter trains, and the value head or the copy of the policy under it; without
-            its adapter the policy is the reference.
+        **trainer_kwargs: Passed to TRL's constructor, e.g. ``eval_dataset``. The train API samples completions of its
+            prompts if ``num_sample_generations`` is above 0. ``peft_config``, e.g. a ``LoraConfig``, works from
+            0.4.0 on: of the policy only the adapter trains, together with the value head (step API) or the value
+            model (train API). The policy with its adapter turned off is the reference.
 
     Returns:
-        The trainer; ``run_ppo`` runs it on either API.
+        The trainer. Run it with `run_ppo` on either API.
 
     Raises:
-        ImportError: TRL is missing, broken or has no PPO, or not with this ``api``; one line says what has it.
-        TypeError: this release's constructor takes no such argument, or ``ppo_config`` is of the other API.
-        ValueError: a part is missing and cannot be built, or `validate_ppo_setup` found an issue.
+        ImportError: TRL is missing, broken, or has no PPO with this ``api``. The message names releases that do.
+        TypeError: This release's constructor does not take an argument, or ``ppo_config`` belongs to the other API.
+        ValueError: A part is missing and cannot be built, or `validate_ppo_setup` found an issue.
     """
     generation = _generation(ppo_config, api)
     peft_config = trainer_kwargs.pop("peft_config", None)
@@ -122,8 +122,8 @@ def _generation(config: Any, api: PPOApi | None) -> Generation:
         return found
     wanted = installed_generation(api)
     raise TypeError(
-        f"create_ppo_trainer: ppo_config is a {type(config).__name__}, api={api!r} wants a {wanted.config.__name__}: "
-        f"make it with create_ppo_config(..., api={api!r})"
+        f"create_ppo_trainer: ppo_config is a {type(config).__name__}, but api={api!r} needs a "
+        f"{wanted.config.__name__}: create it with create_ppo_config(..., api={api!r})"
     )
 
 
@@ -135,17 +135,17 @@ def _step_trainer(
         trainer = generation.trainer(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
-    trainer.reward_model = reward_model.given  # this API leaves scoring to its caller: `run_ppo` reads it here
+    trainer.reward_model = reward_model.given  # the step API leaves scoring to its caller; `run_ppo` reads this
     return trainer
 
 
 def _train_trainer(generation: Generation, arguments: dict[str, Any], config: Any) -> Any:
     _check_samples(arguments.get("eval_dataset"), config)
-    # Some releases leave out their own callbacks where others are given.
+    # In some releases the constructor drops TRL's own callbacks if it is passed others.
     later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
         trainer: Any = object.__new__(generation.trainer)
-        trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it, TRL sets it from 0.12.0 on
+        trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it; TRL sets it from 0.12.0 on
         trainer.__init__(**arguments)
         for callback in later:
             trainer.add_callback(callback)
@@ -154,25 +154,25 @@ def _train_trainer(generation: Generation, arguments: dict[str, Any], config: An
 
 
 def _check_samples(eval_dataset: Any, config: Any) -> None:
-    """Sample completions where there are prompts for it."""
+    """Turn sample completions off if there are no prompts for them, and warn if none will be shown or sampled."""
     if getattr(config, "num_sample_generations", 0) < 1:
         return
     if eval_dataset is None:
-        # `object of type 'NoneType' has no len()` in 0.9.2-0.28.0; from 0.29.0 on TRL itself generates none.
+        # 0.9.2-0.28.0 fail with `object of type 'NoneType' has no len()`; from 0.29.0 on TRL skips sampling itself.
         config.num_sample_generations = 0
         return
     reports = getattr(config, "report_to", None) or []
     if importlib.util.find_spec("rich") is None and "wandb" not in reports:
         warnings.warn(
-            "create_ppo_trainer: TRL shows sample completions with rich, which is not installed, so they will be "
-            "sampled and shown nowhere: pip install rich",
+            "create_ppo_trainer: rich is not installed, so TRL will sample completions but not show them: "
+            "pip install rich",
             stacklevel=4,
         )
     if hasattr(eval_dataset, "__len__") and len(eval_dataset) < config.per_device_eval_batch_size:
         warnings.warn(
-            f"create_ppo_trainer: eval_dataset has {len(eval_dataset)} prompts, less than one batch of "
-            f"{config.per_device_eval_batch_size}, and TRL leaves the last batch out where it is not full, so no "
-            f"completions will be sampled: lower per_device_eval_batch_size",
+            f"create_ppo_trainer: eval_dataset has {len(eval_dataset)} prompts, fewer than one batch of "
+            f"{config.per_device_eval_batch_size}; TRL drops incomplete batches, so no completions will be sampled: "
+            f"lower per_device_eval_batch_size",
             stacklevel=4,
         )
 
@@ -183,10 +183,11 @@ def _refuse_unknown(generation: Generation, value_model: Any, trainer_kwargs: di
         if name not in taken:
             raise TypeError(
                 f"create_ppo_trainer: {generation.trainer.__name__} of TRL {generation.version} ({generation.api} "
-                f"API) takes no {name!r}; it takes {', '.join(sorted(taken))}"
+                f"API) does not take {name!r}; it takes {', '.join(sorted(taken))}"
             )
     if value_model is not None and "value_model" not in generation.names:
         raise TypeError(
-            f"create_ppo_trainer: TRL {generation.version} has the step API, whose PPOTrainer takes no value_model: "
-            f"the policy's own value head is it; leave it out, or use the train API (TRL {API_RELEASES['train']})"
+            f"create_ppo_trainer: the PPOTrainer of TRL {generation.version} (step API) does not take value_model, "
+            f"because the policy has its own value head: leave value_model out, or use the train API "
+            f"(TRL {API_RELEASES['train']})"
         )

@@ -1,6 +1,6 @@
-"""What is fixed on a trainer object that TRL's own class leaves wrong: on this one object, never on TRL's class.
+"""Fixes for bugs of TRL's trainer classes, applied to one trainer object and never to TRL's class.
 
-docs/patches.md lists every change that the library makes to what belongs to TRL or to the user.
+docs/patches.md lists every change that the library makes to objects of TRL or of the user.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 
 @contextmanager
 def mapping_in_trl_core() -> Iterator[None]:
-    """Let TRL 0.2.0 find ``collections.Mapping``, which Python 3.10 removed, while it flattens a dict inside."""
+    """Within the context, let TRL 0.2.0 flatten dicts with ``collections.Mapping``, which Python 3.10 removed."""
     core = import_or_explain("trl").__dict__.get("core")
     if core is None or getattr(core, "collections", None) is not collections:
         yield
         return
-    # Only `trl.core`'s own name for the module changes, not the module.
+    # Rebinds the name in `trl.core` only; the `collections` module does not change.
     core.collections = types.SimpleNamespace(**{**vars(collections), "Mapping": collections.abc.Mapping})
     try:
         yield
@@ -35,10 +35,11 @@ def mapping_in_trl_core() -> Iterator[None]:
 
 
 def fix_step_trainer(generation: Generation, trainer: Any) -> None:
-    """Fix a trainer of the step API; a second call changes nothing.
+    """Fix a trainer of the step API. A second call changes nothing.
 
-    ``max_grad_norm`` clips at every optimizer step: TRL 0.5.0-0.11.4 keep the parameters to clip as an iterator,
-    which is empty after the first step (measured: tests/cell/test_config_effects.py). ``step`` works on 0.2.0.
+    Makes ``max_grad_norm`` clip at every optimizer step. TRL 0.5.0-0.11.4 keep the parameters to clip in an iterator
+    that is empty after the first step (measured: tests/cell/test_config_effects.py). Also makes ``step`` work on
+    0.2.0.
     """
     if generation.clips_first_step_only:
         trainer.model_params = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
@@ -47,8 +48,8 @@ def fix_step_trainer(generation: Generation, trainer: Any) -> None:
 
 
 def fix_train_trainer(generation: Generation, trainer: Any) -> None:
-    """Fix a trainer of the train API: its tokenizer's name, callback states, ``save_model``, ``_save_checkpoint``."""
-    if not hasattr(trainer, "processing_class"):  # PPOv2 says tokenizer, which transformers 5 no longer reads
+    """Fix a trainer of the train API: ``processing_class``, callback states, ``save_model``, ``_save_checkpoint``."""
+    if not hasattr(trainer, "processing_class"):  # PPOv2 sets only `tokenizer`, which transformers 5 no longer reads
         trainer.processing_class = trainer.tokenizer
     _keep_callback_states(trainer)
     trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
@@ -56,16 +57,16 @@ def fix_train_trainer(generation: Generation, trainer: Any) -> None:
 
 
 def _keep_callback_states(trainer: Any) -> None:
-    """A place for each callback's state, which newer transformers saves and PPOv2Trainer makes from 0.11.0 on."""
+    """Register the callbacks that have a state. Newer transformers saves it; PPOv2Trainer does this from 0.11.0 on."""
     state = trainer.state
     if getattr(state, "stateful_callbacks", None) == {}:
         parts = [*trainer.callback_handler.callbacks, trainer.control]
         state.stateful_callbacks = [part for part in parts if hasattr(part, "state")]
-        state.__post_init__()  # transformers' own: a list becomes the dict that it saves
+        state.__post_init__()  # transformers turns the list into the dict that it saves
 
 
 def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None]:
-    """TRL 0.12-0.22.2 pass ``metrics``, which transformers dropped at the end of 2024 (huggingface/trl#3998)."""
+    """Drop ``metrics``, which TRL 0.12-0.22.2 pass and transformers 4.47 no longer takes (huggingface/trl#3998)."""
     if "metrics" in inspect.signature(save_checkpoint).parameters:
         return save_checkpoint
 
@@ -77,7 +78,7 @@ def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None
 
 
 def _with_ends_of_texts(generation: Generation, save_model: Callable[..., None], trainer: Any) -> Callable[..., None]:
-    """``save_model``, which writes the policy, with the ids that the policy needs to stop."""
+    """Make ``save_model`` write the policy with the EOS and padding ids that it needs to stop generating."""
 
     def save(output_dir: str | None = None, _internal_call: bool = False) -> None:
         model = trainer.accelerator.unwrap_model(trainer.model)
@@ -85,7 +86,7 @@ def _with_ends_of_texts(generation: Generation, save_model: Callable[..., None],
             if not generation.saves_value_model_too:
                 save_model(output_dir, _internal_call)
                 return
-            # There a value-head wrapper's `state_dict` fails: `OrderedDict mutated during iteration`.
+            # TRL's own would fail for a value-head wrapper: `OrderedDict mutated during iteration`.
             whole, trainer.model = trainer.model, model.policy
             try:
                 trainer._save(output_dir, state_dict=model.policy.state_dict())

@@ -1,4 +1,4 @@
-"""The failures that PPO users meet, one entry each, by what causes them.
+"""The failures that PPO users meet, one entry each, grouped by cause.
 
-Searching the entries is in `advice.failures`.
+`advice.failures` searches the entries.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rldk.integrations.trl.advice.catalogue.failure import ROW_OF_THE_MATRIX, Failure
 
 _TRL = "https://github.com/huggingface/trl/issues"
-# Options of one API's config that the other's does not have, as far as code that was moved between them names them.
+# Options that only one of the two APIs' configs has, and that code written for it is likely to set.
 _STEP_OPTIONS = (
     "model_name|query_dataset|reward_model|task_name|log_with|steps|ppo_epochs|forward_batch_size|init_kl_coef|"
     "adap_kl_ctrl|kl_penalty|target|horizon|target_kl|early_stopping|ratio_threshold|use_score_scaling|"
@@ -23,8 +23,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="step-api-calls",
         message=r"'PPO(?:v2)?Trainer' object has no attribute '(?:generate|step|log_stats|save_pretrained)'",
         releases=">=0.12,<1.13",
-        cause="code for the step API calls the train API's trainer: 'PPOTrainer' object has no attribute 'generate' "
-        "or 'step'",
+        cause="code for the step API calls methods that the train API's trainer does not have: 'PPOTrainer' object "
+        "has no attribute 'generate' or 'step'",
         advice="run updates with run_ppo, or pin 'trl<0.12'",
         link=f"{_TRL}/3250",
         found=True,
@@ -35,8 +35,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"PPOTrainer\.__init__\(\) got an unexpected keyword argument "
         r"'(?:config|model|ref_model|tokenizer|dataset|optimizer|num_shared_layers|lr_scheduler)'",
         releases=">=0.12,<1.13",
-        cause="the constructor calls its parts by other names than the step API did",
-        advice="make the trainer with create_ppo_trainer, which takes one set of names on every release",
+        cause="the train API's constructor uses different parameter names from the step API's",
+        advice="create the trainer with create_ppo_trainer, which takes the same names on every release",
         link=f"{_TRL}/2340",
         found=False,
         fixed_by="create_ppo_trainer",
@@ -46,9 +46,9 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"PPOTrainer\.__init__\(\) missing \d+ required positional arguments?: [^\n]*'"
         r"(?:reward_model|train_dataset|value_model)'",
         releases=">=0.12,<1.13",
-        cause="the constructor was called as the step API's, without the reward model, prompts or value model that "
-        "the train API's trainer holds",
-        advice="make the trainer with create_ppo_trainer, which builds what is missing",
+        cause="the constructor was called as in the step API, without the reward model, the prompts or the value "
+        "model that the train API's trainer needs",
+        advice="create the trainer with create_ppo_trainer, which builds what is missing",
         link=f"{_TRL}/2613",
         found=False,
         fixed_by="create_ppo_trainer",
@@ -57,8 +57,10 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="step-api-options",
         message=rf"PPOConfig\.__init__\(\) got an unexpected keyword argument '(?:{_STEP_OPTIONS})'",
         releases=">=0.12,<1.13",
-        cause="the option is one of the step API's config, and the train API's has another name for it or none",
-        advice="make the config with create_ppo_config, which takes one vocabulary and names what it cannot honour",
+        cause="the option belongs to the step API's config, and the train API's config has another name for it or "
+        "does not have it",
+        advice="create the config with create_ppo_config, which takes the same names on every release and reports "
+        "unsupported options",
         link=f"{_TRL}/2314",
         found=True,
     ),
@@ -66,8 +68,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="train-api-options",
         message=rf"PPOConfig\.__init__\(\) got an unexpected keyword argument '(?:{_TRAIN_OPTIONS})'",
         releases=">=0.2,<0.12",
-        cause="the option is one of the train API's config, and the installed release has the step API",
-        advice="make the config with create_ppo_config, which takes the train API's names on every release",
+        cause="the option belongs to the train API's config, but the installed release has the step API",
+        advice="create the config with create_ppo_config, which takes the train API's names on every release",
         link=f"{_TRL}/2314",
         found=False,
         fixed_by="create_ppo_config",
@@ -76,8 +78,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="peft-config-not-taken",
         message=r"PPO(?:v2)?Trainer\.__init__\(\) got an unexpected keyword argument 'peft_config'",
         releases=">=0.2,<0.13",
-        cause="the constructor takes peft_config from 0.13.0 on",
-        advice="make the trainer with create_ppo_trainer, which puts the adapter on, or use TRL 0.13.0 or newer",
+        cause="the constructor takes peft_config only from 0.13.0 on",
+        advice="create the trainer with create_ppo_trainer, which adds the adapter, or use TRL 0.13.0 or newer",
         link=ROW_OF_THE_MATRIX,
         found=False,
         fixed_by="create_ppo_trainer",
@@ -88,7 +90,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         r"|module '?trl'? has no attribute '?PPO(?:Trainer|Config)",
         releases=">=0.29,<1.13",
         cause="PPOTrainer, PPOConfig and the value heads are no longer in `trl`: cannot import name 'PPOTrainer'",
-        advice="import it from trl.experimental.ppo",
+        advice="import them from trl.experimental.ppo",
         link=f"{_TRL}/5051",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -97,8 +99,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="experimental-ppo-not-there-yet",
         message=r"No module named 'trl\.experimental(?:\.ppo)?'",
         releases="<0.26",
-        cause="trl.experimental.ppo came in 0.26.0",
-        advice="import from trl, or make config and trainer with create_ppo_config and create_ppo_trainer",
+        cause="the module trl.experimental.ppo was added in 0.26.0",
+        advice="import from trl, or create config and trainer with create_ppo_config and create_ppo_trainer",
         link=f"{_TRL}/5051",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -119,9 +121,10 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"_save_checkpoint\(\) got an unexpected keyword argument 'metrics'",
         releases=">=0.10.1,<0.23",
         requires=("transformers>=4.47",),
-        cause="a checkpoint (until 0.11.4: PPOv2Trainer's; since: one saved as training ends) is given metrics, which "
-        "transformers took away: _save_checkpoint() got an unexpected keyword argument 'metrics'",
-        advice="make the trainer with create_ppo_trainer, which mends it",
+        cause="saving a checkpoint fails (until 0.11.4 in PPOv2Trainer, in later releases at the end of training), "
+        "because transformers 4.47 removed an argument that TRL passes: _save_checkpoint() got an unexpected keyword "
+        "argument 'metrics'",
+        advice="create the trainer with create_ppo_trainer, which fixes it",
         link="https://github.com/huggingface/trl/pull/3998",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -131,8 +134,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"'PPO(?:v2)?Trainer' object has no attribute 'optimizer_cls_and_kwargs'",
         releases=">=0.9.2,<0.12",
         requires=("transformers>=4.47",),
-        cause="PPOv2Trainer does not set optimizer_cls_and_kwargs, which transformers reads since 4.47",
-        advice="make the trainer with create_ppo_trainer, or pip install 'transformers<4.47'",
+        cause="PPOv2Trainer does not set optimizer_cls_and_kwargs, which transformers reads from 4.47 on",
+        advice="create the trainer with create_ppo_trainer, or pip install 'transformers<4.47'",
         link=ROW_OF_THE_MATRIX,
         found=False,
         fixed_by="create_ppo_trainer",
@@ -142,7 +145,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"'PPO(?:v2)?Trainer' object has no attribute 'tokenizer'",
         releases=">=0.12,<1.13",
         requires=("transformers>=5",),
-        cause="the trainer's tokenizer is called processing_class, and transformers 5 took the old name away",
+        cause="the trainer's tokenizer is called processing_class, and transformers 5 removed the old name",
         advice="read trainer.processing_class",
         link="https://github.com/huggingface/trl/pull/2162",
         found=False,
@@ -151,8 +154,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="batch-size-mismatch",
         message=r"Batch size \(\d+\) does not match number of examples",
         releases=">=0.2,<0.12",
-        cause="step() was given another number of queries, responses or scores than config.batch_size",
-        advice="run updates with run_ppo, which gives it whole batches",
+        cause="the number of queries, responses or scores passed to step() is not config.batch_size",
+        advice="run updates with run_ppo, which passes whole batches",
         link=f"{_TRL}/148",
         found=False,
         fixed_by="run_ppo",
@@ -162,8 +165,9 @@ CODE_FAILURES: tuple[Failure, ...] = (
         message=r"Parent directory [^\n]* does not exist",
         releases=">=0.4,<0.12",
         requires=("peft",),
-        cause="a PEFT policy is saved to a folder that is not there, which TRL makes only after it wrote to it",
-        advice="make the folder first, or save with save_ppo_checkpoint",
+        cause="a PEFT policy is saved to a folder that does not exist, and TRL writes to the folder before it "
+        "creates it",
+        advice="create the folder first, or save with save_ppo_checkpoint",
         link=ROW_OF_THE_MATRIX,
         found=False,
     ),
@@ -171,8 +175,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="responses-too-short",
         message=r"Responses are too short\. Make sure they are at least 4 tokens long",
         releases=">=0.2,<0.4.7",
-        cause="a response of one token was given to step(), which wants two despite the message",
-        advice="run updates with run_ppo, which generates two at least",
+        cause="a response of one token was passed to step(), which needs at least two, despite the message",
+        advice="run updates with run_ppo, which generates at least two",
         link=ROW_OF_THE_MATRIX,
         found=False,
         fixed_by="run_ppo",
@@ -181,8 +185,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="list-of-prompts-to-generate",
         message=r"'list' object has no attribute '(?:unsqueeze|shape|dim|ndim)'",
         releases=">=0.2,<0.4.2",
-        cause="generate() takes one prompt before 0.4.2, and was given a list",
-        advice="run updates with run_ppo, which generates one by one there",
+        cause="a list of prompts was passed to generate(), which takes one prompt before 0.4.2",
+        advice="run updates with run_ppo, which generates one response at a time there",
         link=ROW_OF_THE_MATRIX,
         found=False,
         fixed_by="run_ppo",
@@ -191,8 +195,8 @@ CODE_FAILURES: tuple[Failure, ...] = (
         id="collections-mapping",
         message=r"module 'collections' has no attribute 'Mapping'",
         releases="==0.2.0",
-        cause="the trainer flattens its config with collections.Mapping, which Python 3.10 took away",
-        advice="make the trainer with create_ppo_trainer, or use TRL 0.2.1 or newer",
+        cause="the trainer flattens its config with collections.Mapping, which Python 3.10 removed",
+        advice="create the trainer with create_ppo_trainer, or use TRL 0.2.1 or newer",
         link=f"{_TRL}/104",
         found=False,
         fixed_by="create_ppo_trainer",

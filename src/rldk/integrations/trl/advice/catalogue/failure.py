@@ -20,46 +20,46 @@ ROW_OF_THE_MATRIX = "row of the matrix"
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A failure that PPO users meet: how to know it, where it happens, why, and what helps."""
+    """A failure that PPO users meet: how to recognize it, where it happens, its cause, and what to do."""
 
     id: str
     """Its name, in kebab-case."""
     message: str
-    """A regular expression searched for in an error's text or traceback."""
+    """A regular expression to search for in an error message or traceback."""
     releases: str
     """The TRL releases on which it happens, a PEP 440 specifier."""
     cause: str
-    """Why, one line that starts in the middle of a sentence."""
+    """The cause, one line without a capital and a full stop, so that it can follow a colon."""
     advice: str
-    """What to do, one line."""
+    """What to do, one line in the same form."""
     link: str
-    """The issue or pull request that tells more, or `ROW_OF_THE_MATRIX`."""
+    """The issue or pull request with more information, or `ROW_OF_THE_MATRIX`."""
     requires: tuple[str, ...] = ()
-    """PEP 508 requirements that must be met besides for it to happen, such as ``"transformers>=5.15"``."""
+    """PEP 508 requirements that must also be met for it to happen, such as ``"transformers>=5.15"``."""
     absent: tuple[str, ...] = ()
-    """Distributions without which alone it happens."""
+    """Distributions that must not be installed for it to happen."""
     found: bool
-    """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` says it beforehand."""
+    """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` detects it first."""
     fixed_by: str | None = None
-    """The public function that mends it; None where only the user can."""
+    """The public function that fixes it; None if only the user can."""
 
     @property
     def reference(self) -> str:
-        """The link as a sentence names it: ``huggingface/trl#2340``."""
+        """The link in short form: ``huggingface/trl#2340``."""
         found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", self.link)
         return f"{found[1]}#{found[2]}" if found else self.link
 
     def matches(self, text: str) -> bool:
-        """Whether ``text``, an error's message or a traceback, shows this failure."""
+        """Whether ``text``, an error message or a traceback, shows this failure."""
         return re.search(self.message, text) is not None
 
     def happens_on(self, version: str | Version | None = None, packages: Mapping[str, str] | None = None) -> bool:
         """Whether it happens on a TRL release.
 
         Args:
-            version: the release, None for the installed one. A pre-release counts as the release it leads to.
-            packages: distribution -> its version, for `requires` and `absent`. None stands for what is installed
-                if the release is the installed one, and else for anything that lets it happen.
+            version: The release. None for the installed one. A pre-release counts as its final release.
+            packages: Distribution -> version, for `requires` and `absent`. If None, the installed packages are used
+                for the installed release; for other releases the packages are assumed to let it happen.
         """
         installed = release_of(installed_version("trl"))
         release = installed if version is None else release_of(version)

@@ -1,4 +1,4 @@
-"""Failures of TRL's own import, beside packages of another time."""
+"""Failures of TRL's own import with newer or older packages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"cannot import name 'top_k_top_p_filtering' from 'transformers'",
         releases=">=0.2,<0.8",
         requires=("transformers>=4.39",),
-        cause="it does not import with transformers 4.39 or newer: cannot import name 'top_k_top_p_filtering'",
+        cause="importing TRL fails with transformers 4.39 or newer: cannot import name 'top_k_top_p_filtering'",
         advice="pip install 'transformers<4.39', or use TRL 0.8.0 or newer",
         link="https://github.com/huggingface/trl/issues/1409",
         found=True,
@@ -20,8 +20,8 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"cannot import name 'is_trackio_available'",
         releases=">=0.29,<1.13",
         requires=("transformers<4.54",),
-        cause="it does not import with transformers below 4.54: cannot import name 'is_trackio_available'",
-        advice="pip install 'transformers>=4.56.2', which TRL asks for",
+        cause="importing TRL fails with transformers older than 4.54: cannot import name 'is_trackio_available'",
+        advice="pip install 'transformers>=4.56.2', which TRL requires",
         link=ROW_OF_THE_MATRIX,
         found=False,
     ),
@@ -30,7 +30,8 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"name 'PeftConfig' is not defined",
         releases="==0.7.3",
         absent=("peft",),
-        cause="it does not import without peft, which it does not declare: name 'PeftConfig' is not defined",
+        cause="importing TRL fails without peft, which it does not declare as a dependency: name 'PeftConfig' is not "
+        "defined",
         advice="pip install peft, or use TRL 0.7.4",
         link=ROW_OF_THE_MATRIX,
         found=True,
@@ -40,7 +41,7 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"pyarrow requires NumPy 2\.0 or newer, found",
         releases="==0.9.6",
         requires=("numpy<2", "pyarrow>=26"),
-        cause="a plain install does not import: it pins numpy<2, and newer pyarrow needs numpy 2",
+        cause="importing TRL fails after a plain install: TRL pins numpy<2, and newer pyarrow needs numpy 2",
         advice="install with the constraints that `python -m rldk_trl constraints 0.9.6` prints",
         link=ROW_OF_THE_MATRIX,
         found=True,
@@ -50,7 +51,7 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"No module named 'rich'",
         releases=">=0.9.2,<0.12",
         absent=("rich",),
-        cause="it imports rich, which it does not declare and which other packages no longer bring",
+        cause="TRL imports rich, which it does not declare as a dependency and which other packages no longer install",
         advice="pip install rich, or use TRL 0.12.0 or newer",
         link=ROW_OF_THE_MATRIX,
         found=False,
@@ -60,7 +61,7 @@ IMPORT_FAILURES: tuple[Failure, ...] = (
         message=r"No module named 'pkg_resources'",
         releases=">=0.2,<0.8",
         requires=("accelerate<0.21", "setuptools>=82"),
-        cause="accelerate before 0.21 imports pkg_resources, which setuptools 82 took away",
+        cause="accelerate before 0.21 imports pkg_resources, which setuptools 82 removed",
         advice="pip install 'setuptools<82'",
         link=ROW_OF_THE_MATRIX,
         found=False,

@@ -1,4 +1,4 @@
-"""Failures that lie in the tokenizer, the prompts and the config of a PPO setup."""
+"""Failures caused by the tokenizer, the prompts or the config of a PPO setup."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         message=r"Asking to pad but the tokenizer does not have a padding token"
         r"|You are attempting to pad samples but the tokenizer you are using .*does not have a pad token",
         releases=">=0.2,<1.13",
-        cause="the tokenizer has no pad token, and batches are padded with it",
-        advice="give it one that is not EOS, or load it with prepare_models_for_ppo or create_ppo_trainer, which do",
+        cause="the tokenizer has no pad token, which is needed to pad batches",
+        advice="set a pad token that is not EOS, or load the tokenizer with prepare_models_for_ppo or "
+        "create_ppo_trainer, which set one",
         link=f"{_TRL}/466",
         found=True,
         fixed_by="prepare_models_for_ppo",
@@ -22,8 +23,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="pad-token-without-embedding",
         message=r"IndexError: index out of range in self",
         releases=">=0.2,<0.12",
-        cause="a pad token was added to the tokenizer and the model has no embedding for it",
-        advice="call resize_token_embeddings(len(tokenizer)) on the model, or load both with prepare_models_for_ppo",
+        cause="a pad token was added to the tokenizer, but the model has no embedding for it",
+        advice="call model.resize_token_embeddings(len(tokenizer)), or load both with prepare_models_for_ppo",
         link=ROW_OF_THE_MATRIX,
         found=True,
         fixed_by="prepare_models_for_ppo",
@@ -32,8 +33,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="string-columns",
         message=r"too many dimensions 'str'|Unable to create tensor, you should probably activate truncation",
         releases=">=0.9.2,<1.13",
-        cause="the dataset has string columns, of which the train API's collator cannot make tensors",
-        advice="keep input_ids only, or make the trainer with create_ppo_trainer, which leaves the others out",
+        cause="the dataset has string columns, which the train API's collator cannot convert to tensors",
+        advice="keep only input_ids, or create the trainer with create_ppo_trainer, which drops the other columns",
         link=f"{_TRL}/2340",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -51,8 +52,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="sample-completions-without-eval-dataset",
         message=r"object of type 'NoneType' has no len\(\)",
         releases=">=0.9.2,<0.29",
-        cause="sample completions are generated from eval_dataset, and it is None",
-        advice="set num_sample_generations=0, or make the config with create_ppo_config, or the trainer with "
+        cause="the trainer generates sample completions from eval_dataset, but eval_dataset is None",
+        advice="set num_sample_generations=0, or create the config with create_ppo_config or the trainer with "
         "create_ppo_trainer",
         link=ROW_OF_THE_MATRIX,
         found=True,
@@ -63,8 +64,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         message=r"object of type '\w*Iterable\w*' has no len\(\)"
         r"|DataLoader with IterableDataset: expected unspecified shuffle option",
         releases=">=0.2,<1.13",
-        cause="the dataset streams, and PPO trainers ask for its length and shuffle it",
-        advice="take as many prompts of it as the run needs: Dataset.from_list(list(stream.take(n)))",
+        cause="the dataset is a streaming dataset, but PPO trainers read its length and shuffle it",
+        advice="take as many prompts as the run needs: Dataset.from_list(list(stream.take(n)))",
         link=f"{_TRL}/350",
         found=True,
     ),
@@ -73,9 +74,9 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         message=r"in repeat_generator[\s\S]{0,2000}?KeyboardInterrupt"
         r"|data\[\"input_ids\"\][\s\S]{0,400}?'NoneType' object is not subscriptable",
         releases=">=0.9.2,<1.13",
-        cause="the dataset has fewer prompts than one batch; the incomplete batch is dropped, and training waits for "
-        "one for ever, or, with accelerate up to 1.6, gets None",
-        advice="give more prompts, or make the batch smaller",
+        cause="the dataset has fewer prompts than one batch; the trainer drops the incomplete batch and then waits "
+        "for a full one forever or, with accelerate up to 1.6, gets None",
+        advice="use more prompts or a smaller batch",
         link=ROW_OF_THE_MATRIX,
         found=True,
     ),
@@ -83,9 +84,10 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="mini-batches-do-not-divide-the-batch",
         message=r"`(?:local_)?batch_size` must be a multiple of `num_mini_batches`",
         releases=">=0.17,<1.13",
-        cause="per_device_train_batch_size * gradient_accumulation_steps is no multiple of num_mini_batches, which "
-        "counted for more of them until 0.16.1",
-        advice="set per_device_train_batch_size, gradient_accumulation_steps and num_mini_batches so that it is",
+        cause="the batch, per_device_train_batch_size * gradient_accumulation_steps, is not a multiple of "
+        "num_mini_batches; until 0.16.1 the batch included that factor",
+        advice="change per_device_train_batch_size, gradient_accumulation_steps or num_mini_batches so that it is a "
+        "multiple",
         link="https://github.com/huggingface/trl/pull/2531",
         found=True,
     ),
@@ -93,8 +95,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="step-batch-not-divisible",
         message=r"`batch_size` must be a multiple of `(?:mini_batch_size \* )?gradient_accumulation_steps`",
         releases=">=0.6,<0.12",
-        cause="batch_size is no multiple of mini_batch_size * gradient_accumulation_steps",
-        advice="make the config with create_ppo_config, whose batch is their product",
+        cause="the step API's batch_size is not a multiple of mini_batch_size * gradient_accumulation_steps",
+        advice="create the config with create_ppo_config, which computes batch_size from the others",
         link=f"{_TRL}/1442",
         found=False,
         fixed_by="create_ppo_config",
@@ -103,7 +105,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="minibatch-too-small-to-whiten",
         message=r"Per-rank minibatch size \d+ is insufficient for whitening",
         releases=">=0.9.2,<1.13",
-        cause="whiten_rewards is on and a device's minibatch has fewer than 8 samples",
+        cause="a device's minibatch has fewer than 8 samples, the minimum for whiten_rewards",
         advice="turn whiten_rewards off, or raise per_device_train_batch_size",
         link=ROW_OF_THE_MATRIX,
         found=True,
@@ -114,8 +116,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         r"|'(?:\w*TrainingArguments|\w+Config|dict|NoneType)' object has no attribute "
         r"'(?:total_episodes|stop_token|num_mini_batches|num_ppo_epochs|kl_estimator|model_adapter_name)'",
         releases=">=0.2,<1.13",
-        cause="the config is no PPOConfig of the place that the trainer comes from",
-        advice="make it with create_ppo_config",
+        cause="the config is not a PPOConfig from the same module as the trainer",
+        advice="create it with create_ppo_config",
         link=ROW_OF_THE_MATRIX,
         found=True,
         fixed_by="create_ppo_config",
@@ -124,8 +126,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         id="bf16-without-accelerator",
         message=r"Your setup doesn't support bf16/gpu",
         releases=">=0.19,<1.13",
-        cause="bf16 is on by default, so PPOConfig() fails without an accelerator, also with use_cpu=True alone",
-        advice="make the config with create_ppo_config, or set bf16=False and use_cpu=True",
+        cause="PPOConfig() turns bf16 on by default, which fails without an accelerator, even with use_cpu=True",
+        advice="create the config with create_ppo_config, or set bf16=False and use_cpu=True",
         link=f"{_TRL}/3515",
         found=True,
         fixed_by="create_ppo_config",
@@ -135,8 +137,8 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         message=r"unexpected keyword argument 'logging_dir'",
         releases=">=0.12,<1.13",
         requires=("transformers>=5.15",),
-        cause="transformers 5.15 took logging_dir out of TrainingArguments",
-        advice="drop it, or set the environment variable TENSORBOARD_LOGGING_DIR",
+        cause="transformers 5.15 removed logging_dir from TrainingArguments",
+        advice="leave it out, or set the environment variable TENSORBOARD_LOGGING_DIR",
         link=ROW_OF_THE_MATRIX,
         found=True,
     ),

@@ -1,4 +1,4 @@
-"""Failures that lie in the models of a PPO setup."""
+"""Failures caused by the models of a PPO setup."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="wrapper-without-generation-config",
         message=r"'\w+WithValueHead' object has no attribute 'generation_config'",
         releases=">=0.9.2,<1.13",
-        cause="a value-head wrapper given as the policy has no generation_config, which the train API reads",
-        advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
+        cause="the train API reads generation_config of the policy, but a value-head wrapper does not have it",
+        advice="create the trainer with create_ppo_trainer, or fix the wrapper with fix_generation_config",
         link=f"{_TRL}/2340",
         found=True,
         fixed_by="fix_generation_config",
@@ -21,8 +21,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="wrapper-output-without-logits",
         message=r"'tuple' object has no attribute 'logits'",
         releases=">=0.9.2,<0.22",
-        cause="a value-head wrapper given as the policy returns a tuple, of which the train API reads .logits",
-        advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
+        cause="the train API reads .logits of the policy's output, but a value-head wrapper returns a tuple",
+        advice="create the trainer with create_ppo_trainer, or fix the wrapper with fix_generation_config",
         link=f"{_TRL}/2718",
         found=True,
         fixed_by="fix_generation_config",
@@ -31,8 +31,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="wrapper-without-gradient-checkpointing-flag",
         message=r"'\w+WithValueHead' object has no attribute 'is_gradient_checkpointing'",
         releases=">=0.22,<1.13",
-        cause="a value-head wrapper given as the policy has no is_gradient_checkpointing, which the train API reads",
-        advice="make the trainer with create_ppo_trainer, or mend the wrapper with fix_generation_config",
+        cause="the train API reads is_gradient_checkpointing of the policy, but a value-head wrapper does not have it",
+        advice="create the trainer with create_ppo_trainer, or fix the wrapper with fix_generation_config",
         link=f"{_TRL}/2718",
         found=True,
         fixed_by="fix_generation_config",
@@ -41,9 +41,9 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="scorer-without-base-model-prefix",
         message=r"'(?!NoneType)\w+' object has no attribute 'base_model_prefix'",
         releases=">=0.9.2,<1.13",
-        cause="a value-head wrapper or a plain module given as the value or reward model has no base_model_prefix, "
-        "under which the train API looks for its backbone",
-        advice="mend the wrapper with fix_generation_config, or use a sequence classifier with num_labels=1",
+        cause="the train API uses base_model_prefix to find the backbone of the reward and value models, but a "
+        "value-head wrapper or a plain module does not have it",
+        advice="fix the wrapper with fix_generation_config, or use a sequence classifier with num_labels=1",
         link=f"{_TRL}/1977",
         found=True,
         fixed_by="fix_generation_config",
@@ -52,10 +52,10 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="scorer-without-score",
         message=r"'\w+' object has no attribute 'score'",
         releases=">=0.9.2,<1.13",
-        cause="a causal language model, or a classifier whose head has another name, was given as the reward or "
-        "value model, and the train API reads .score",
-        advice="use AutoModelForSequenceClassification with num_labels=1 of a decoder, a value-head wrapper mended "
-        "with fix_generation_config, or give create_ppo_trainer a reward function",
+        cause="the train API reads .score of the reward and value models, but a causal language model, or a "
+        "classifier with another name for its head, does not have it",
+        advice="use AutoModelForSequenceClassification of a decoder with num_labels=1, or a value-head wrapper fixed "
+        "with fix_generation_config, or pass a reward function to create_ppo_trainer",
         link=f"{_TRL}/2718",
         found=True,
     ),
@@ -63,7 +63,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="value-model-none",
         message=r"'NoneType' object has no attribute '(modules|base_model_prefix)'",
         releases=">=0.9.2,<1.13",
-        cause="value_model=None fails, also where the signature calls it optional",
+        cause="the trainer fails if value_model is None, even where its signature makes value_model optional",
         advice="let create_ppo_trainer build the value model",
         link=f"{_TRL}/1976",
         found=True,
@@ -73,8 +73,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="reference-model-none",
         message=r"'NoneType' object has no attribute 'modules'",
         releases=">=0.9.2,<0.13",
-        cause="the reference model is None and this form of the trainer builds none",
-        advice="make the trainer with create_ppo_trainer, or pass a copy of the policy",
+        cause="the reference model is None, and this release's trainer does not create one",
+        advice="create the trainer with create_ppo_trainer, or pass a copy of the policy",
         link=f"{_TRL}/2353",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -84,7 +84,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         message=r"`ref_(?:model|policy)` cannot be the same object|cannot be the same object\. If you want `ref_",
         releases=">=0.11,<1.13",
         cause="the policy and the reference model are the same object, so the KL between them would always be 0",
-        advice="pass a copy of the policy, or None where the trainer is made with create_ppo_trainer",
+        advice="pass a copy of the policy, or None if you use create_ppo_trainer",
         link=f"{_TRL}/2046",
         found=True,
     ),
@@ -92,8 +92,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="function-as-reward-model",
         message=r"'(?!NoneType)\w+' object has no attribute 'modules'",
         releases=">=0.9.2,<1.13",
-        cause="a function was given as the reward model, and the train API looks for its modules",
-        advice="give the function to create_ppo_trainer, which adapts it",
+        cause="a function was passed as the reward model, but the train API needs a module",
+        advice="pass the function to create_ppo_trainer, which adapts it",
         link=f"{_TRL}/2273",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -103,8 +103,9 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         message=r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)"
         r"|output with shape \[\d+\] doesn't match the broadcast shape",
         releases=">=0.9.2,<1.13",
-        cause="the reward or value model has more than one label, and PPO wants one score a text, one value a token",
-        advice="load it with num_labels=1: transformers' default is 2",
+        cause="the reward or value model has more than one label, but PPO needs one score per text or one value per "
+        "token",
+        advice="load it with num_labels=1; the default of transformers is 2",
         link=f"{_TRL}/3269",
         found=True,
     ),
@@ -112,9 +113,10 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="policy-with-gradient-checkpointing",
         message=r"'PolicyAndValueWrapper' object has no attribute 'gradient_checkpointing_(?:dis|en)able'",
         releases=">=0.22,<1.0",
-        cause="a policy that has gradient checkpointing on is told to stop it by a method that the pair of policy and "
-        "value model lacks: 'PolicyAndValueWrapper' object has no attribute 'gradient_checkpointing_disable'",
-        advice="make the trainer with create_ppo_trainer, or turn it off before training, or use TRL 1.0.0 or newer",
+        cause="the policy has gradient checkpointing on, and TRL calls a method that its module of policy and value "
+        "model does not have: 'PolicyAndValueWrapper' object has no attribute 'gradient_checkpointing_disable'",
+        advice="create the trainer with create_ppo_trainer, turn gradient checkpointing off before training, or use "
+        "TRL 1.0.0 or newer",
         link=f"{_TRL}/4954",
         found=True,
         fixed_by="create_ppo_trainer",
@@ -123,8 +125,10 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="reward-model-of-another-vocabulary",
         message=r"IndexError: index out of range in self",
         releases=">=0.9.2,<1.13",
-        cause="the reward or value model has a smaller vocabulary than the policy, whose token ids it is given",
-        advice="use one of the policy's tokenizer, or give create_ppo_trainer a function of texts that calls it",
+        cause="the reward or value model receives the policy's token ids, but has a smaller vocabulary than the "
+        "policy",
+        advice="use a model with the policy's tokenizer, or pass a function of texts that calls the model to "
+        "create_ppo_trainer",
         link=f"{_TRL}/3595",
         found=True,
     ),
@@ -133,8 +137,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         message=r"You passed a `PeftModel` instance together with a `peft_config`",
         releases=">=0.27,<1.13",
         requires=("peft",),
-        cause="the policy is a PeftModel already and a peft_config came with it",
-        advice="give one of the two: the PeftModel as it is, or its base model with the peft_config",
+        cause="the policy already is a PeftModel, and peft_config was passed too",
+        advice="pass one of the two: the PeftModel, or its base model with peft_config",
         link=ROW_OF_THE_MATRIX,
         found=False,
     ),
@@ -142,8 +146,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="plain-model-in-the-step-api",
         message=r"model must be a PreTrainedModelWrapper",
         releases=">=0.2,<0.12",
-        cause="the policy or the reference model is no value-head wrapper, which the step API wants",
-        advice="make the trainer with create_ppo_trainer, which wraps it and keeps the weights",
+        cause="the policy or the reference model is not a value-head wrapper, which the step API requires",
+        advice="create the trainer with create_ppo_trainer, which wraps it and keeps the weights",
         link=ROW_OF_THE_MATRIX,
         found=True,
         fixed_by="create_ppo_trainer",

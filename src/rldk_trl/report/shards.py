@@ -18,7 +18,7 @@ _GUESS_S = 60.0
 
 @dataclass(frozen=True)
 class Shard:
-    """What one machine runs: ``cells`` in the order of the matrix, and the ``seconds`` that they are expected to take."""
+    """What one machine runs: ``cells`` in the order of the matrix, and the ``seconds`` that this should take."""
 
     number: int
     cells: tuple[str, ...]

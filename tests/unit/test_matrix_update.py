@@ -99,7 +99,9 @@ def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout):
     assert (declared.phase, declared.exception, declared.reason) == ("import", "KeyError", "KeyError: 1")
 
 
-JUNIT = """<testsuites><testsuite><testcase classname="t" name="a"><failure message="KeyError: 1">E   KeyError: 1
+JUNIT = """<testsuites><testsuite><testcase classname="t" name="a">
+<properties><property name="rldk_trl:exception" value="KeyError"/></properties>
+<failure message="KeyError: 1">E   KeyError: 1
 </failure></testcase></testsuite></testsuites>"""
 
 

@@ -10,6 +10,11 @@ IMPORT_FAILED = 42
 """Pytest's exit code where TRL's PPO cannot be imported; pytest itself uses 0 to 5."""
 IMPORT_PREFIX = "rldk-trl: PPO cannot be imported: "
 """The plugin ends the run with this text and ``Class: message``."""
+EXCEPTIONS_VARIABLE = "RLDK_TRL_EXCEPTIONS"
+"""Environment variable: set by what reads pytest's JUnit XML, to ask the plugin for exceptions' classes in it."""
+EXCEPTION = "rldk_trl:exception"
+"""The property of a failed test that names its exception's class. An error at collection has no properties: there
+the last line of the text is this name, ``: `` and ``Class: message``."""
 
 
 def read_import_failure(output: str) -> str | None:

@@ -177,9 +177,9 @@ def test_a_rollout_is_one_call_and_a_failing_one_comes_out(make_ppo_setup, measu
     calls = []
 
     def score(texts):
-        if calls:
-            raise LookupError(f"no entry for {texts[-1]}")
         calls.append(texts)
+        if len(calls) > 1:
+            raise LookupError(f"no entry for {texts[-1]}")
         return [len(text) / 100 for text in texts]
 
     setup = make_ppo_setup(reward=score)
@@ -188,8 +188,12 @@ def test_a_rollout_is_one_call_and_a_failing_one_comes_out(make_ppo_setup, measu
     assert metrics["score"] == pytest.approx(sum(len(text) for text in calls[0]) / 400)
     with pytest.raises(RewardFunctionError, match="reward function score raised LookupError: no entry for") as caught:
         setup.train()
-    assert caught.value.text in str(caught.value.__cause__) or len(caught.value.texts) == 4
+    _, rollout, alone = calls
+    assert len(rollout) == 4
+    assert alone == [rollout[0]], "then one text at a time, until it fails again"
+    assert (caught.value.texts, caught.value.text) == (rollout, rollout[0])
     assert isinstance(caught.value.__cause__, LookupError)
+    assert caught.value.__cause__.args == (f"no entry for {rollout[-1]}",)
     measure("features", "reward: function", "works")
 
 

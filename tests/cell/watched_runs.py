@@ -23,6 +23,8 @@ class Run:
     """Each call of `generate`: the tokens, and the length of the prompts."""
     gradients: list[tuple[float, float]] = field(default_factory=list)
     """At each optimizer step: the norm of all gradients, and of the value head's."""
+    vectors: list[tuple[Any, Any]] = field(default_factory=list)
+    """At each optimizer step: all gradients, and the value head's, each as one vector."""
     has_moved: bool = False
     reads: set[str] = field(default_factory=set)
     """Options that were read from the config while the trainer was made and ran."""
@@ -62,13 +64,14 @@ def watch_optimizer(optimizer, value_head, seen):
     inner = getattr(optimizer, "optimizer", optimizer)
     step = inner.step
 
-    def norm(parameters):
-        gradients = [parameter.grad.norm() for parameter in parameters if parameter.grad is not None]
-        return float(torch.stack(gradients).norm()) if gradients else 0.0
+    def gradient(parameters):
+        gradients = [parameter.grad.flatten() for parameter in parameters if parameter.grad is not None]
+        return torch.cat(gradients) if gradients else torch.zeros(1)
 
     def watched(*args, **kwargs):
         every = [parameter for group in inner.param_groups for parameter in group["params"]]
-        seen.append((norm(every), norm(value_head.parameters())))
+        seen.vectors.append((gradient(every), gradient(value_head.parameters())))
+        seen.gradients.append(tuple(float(vector.norm()) for vector in seen.vectors[-1]))
         return step(*args, **kwargs)
 
     inner.step = watched

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conftest import TESTS, Project
+from rldk_trl.runner.results import read_result
 
 CELLS = {"1.15.0", "1.16.0"}
 
@@ -50,6 +51,18 @@ def test_only_failed_and_the_table_that_ends_a_run(project: Project):
     assert code == 0, output
     assert run_cells(output) == {"1.15.0"}
     assert "1.16.0: not run again: was no-ppo, as declared" in output
+
+
+def test_the_plugin_in_a_cell_names_what_was_raised(project: Project):
+    (project.root / "test_mine.py").write_text("from trl import no_such_name\n")
+    code, output = project.run()
+    assert code != 0
+    assert project.statuses() == dict.fromkeys(CELLS, "fail"), output
+    for cell in CELLS:
+        result = read_result(project.root, cell)
+        assert result is not None
+        assert result.phase == "import"
+        assert str(result.reason).startswith("test_mine: ImportError: cannot import name 'no_such_name' from 'trl'")
 
 
 def test_since_runs_what_a_git_change_touches(project: Project):

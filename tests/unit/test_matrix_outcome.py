@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from rldk_trl.cell_protocol import EXCEPTIONS_VARIABLE
 from rldk_trl.matrix.schema import Expectation
 from rldk_trl.runner.junit import Failure, JUnitError, JUnitReport, TestCounts, read_junit
 from rldk_trl.runner.outcome import Observed, Verdict, classify
@@ -213,11 +214,14 @@ def test_junit_of_a_module_that_cannot_be_imported(pytester_run):
 
 
 @pytest.fixture
-def pytester_run(tmp_path):
+def pytester_run(tmp_path, monkeypatch):
+    monkeypatch.setenv(EXCEPTIONS_VARIABLE, "1")
+
     def run(**modules: str) -> JUnitReport:
         for name, text in modules.items():
             (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=r.xml", "."]
+        options = ["-p", "rldk_trl", "-p", "no:cacheprovider", "--junitxml=r.xml"]
+        command = [sys.executable, "-m", "pytest", *options, "."]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode in (1, 2), done.stdout
         return read_junit(tmp_path / "r.xml")

@@ -119,7 +119,9 @@ def test_passing_where_the_neighbours_fail_is_a_block_of_its_own(checkout):
     assert DRAFT not in path.read_text(encoding="utf-8")
 
 
-JUNIT = """<testsuites><testsuite><testcase classname="t" name="a"><failure message="KeyError: 1">E   KeyError: 1
+JUNIT = """<testsuites><testsuite><testcase classname="t" name="a">
+<properties><property name="rldk_trl:exception" value="KeyError"/></properties>
+<failure message="KeyError: 1">E   KeyError: 1
 </failure></testcase></testsuite></testsuites>"""
 
 

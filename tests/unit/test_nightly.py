@@ -58,7 +58,9 @@ def test_a_message_notifies_nobody():
 
 
 GREEN = '<testsuites><testcase classname="t" name="a"/></testsuites>'
-RED = '<testsuites><testcase classname="t" name="a"><failure message="KeyError: 1"/></testcase></testsuites>'
+RED = """<testsuites><testcase classname="t" name="a">
+<properties><property name="rldk_trl:exception" value="KeyError"/></properties>
+<failure message="KeyError: 1"/></testcase></testsuites>"""
 SKIPPED = '<testsuites><testcase classname="t" name="a"><skipped/></testcase></testsuites>'
 
 

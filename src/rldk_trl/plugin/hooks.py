@@ -9,6 +9,7 @@ import pytest
 
 from rldk_trl.cell_protocol import IMPORT_FAILED
 from rldk_trl.plugin.advice import TITLE, add_notes, advise, summary
+from rldk_trl.plugin.exceptions import name_in_collection, name_in_test
 from rldk_trl.plugin.import_check import asked_for, import_failure
 from rldk_trl.plugin.marks import HELP, Decision, decide
 from rldk_trl.plugin.options import SETTINGS, add_options, read_settings
@@ -80,6 +81,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: pytest.TestReport = outcome.get_result()
     if report.failed and call.excinfo:
         advise(report, call.excinfo.value)
+        name_in_test(item, report, call.excinfo.value)
     if not (report.skipped and call.excinfo and item.config.stash[SETTINGS].strict):
         return
     decision = item.stash.get(_DECISION, None)
@@ -87,8 +89,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if reason is not None:
         try:
             pytest.fail(f"--trl-strict: {reason}", pytrace=False)
-        except pytest.fail.Exception:
+        except pytest.fail.Exception as failed:
             report.longrepr = item.repr_failure(pytest.ExceptionInfo.from_current())
+            name_in_test(item, report, failed)
         report.outcome = "failed"
 
 
@@ -100,6 +103,7 @@ def pytest_make_collect_report() -> Generator[None, Any, None]:
     call = getattr(report, "call", None)  # pytest takes it away after this hook
     if report.failed and call is not None and call.excinfo:
         advise(report, call.excinfo.value)
+        name_in_collection(report, call.excinfo.value)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rldk_trl.cell_protocol import CHECK_VARIABLE, IMPORT_FAILED, read_import_failure
+from rldk_trl.cell_protocol import CHECK_VARIABLE, EXCEPTIONS_VARIABLE, IMPORT_FAILED, read_import_failure
 from rldk_trl.errors import ResolutionError, RldkTrlError, RunError
 from rldk_trl.files import tree_digest
 from rldk_trl.matrix.cells import Cell
@@ -88,8 +88,8 @@ def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
     files.remove()
     files.log.parent.mkdir(parents=True, exist_ok=True)
     digest = digest or result_digest(job)
-    own_env = {**uv_environment(job.base_env), **CELL_ENV, "RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1"}
-    env = {**job.base_env, **own_env, **job.env}
+    own_env = {"RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1", EXCEPTIONS_VARIABLE: "1"}
+    env = {**job.base_env, **uv_environment(job.base_env), **CELL_ENV, **own_env, **job.env}
     # The cell must import only what is installed in it, not what the caller's shell adds.
     for name in ("PYTHONPATH", "PYTHONHOME"):
         env.pop(name, None)

@@ -1,16 +1,12 @@
-"""Reads the JUnit XML that pytest writes."""
+"""Reads the JUnit XML that pytest writes, with the exceptions' classes that the plugin puts there."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-# `ImportError: ...`, alone or in pytest's `failed on setup with "ImportError: ..."`.
-_RAISED = re.compile(r'^(?:failed on (?:setup|teardown) with ")?([A-Za-z_][\w.]*)(?::|"?$)', re.MULTILINE)
-# The lines of a traceback that show what was raised.
-_RAISED_IN_TEXT = re.compile(r"^E\s+([A-Za-z_][\w.]*): (.*)$", re.MULTILINE)
+from rldk_trl.cell_protocol import EXCEPTION
 
 
 class JUnitError(ValueError):
@@ -32,7 +28,7 @@ class TestCounts:
 
 @dataclass(frozen=True)
 class Failure:
-    """One failed or broken test."""
+    """One failed or broken test; ``exception``: the class, "unknown" where the plugin named none."""
 
     test: str
     exception: str
@@ -68,35 +64,31 @@ def read_junit(path: Path) -> JUnitReport:
     failures = []
     properties = []
     for case in root.iter("testcase"):
-        ending, element = _ending(case)
+        ending, elements = _ending(case)
         counts[ending] += 1
-        if element is not None and ending in ("failed", "errors"):
-            failures.append(_failure(case, element))
+        if ending in ("failed", "errors"):
+            failures.append(_failure(case, elements))
         if ending == "passed":
             found = case.iterfind("properties/property")
             properties += [(one.get("name", ""), one.get("value", "")) for one in found]
     return JUnitReport(TestCounts(**counts), tuple(failures), tuple(properties))
 
 
-def _ending(case: ElementTree.Element) -> tuple[str, ElementTree.Element | None]:
+def _ending(case: ElementTree.Element) -> tuple[str, list[ElementTree.Element]]:
     for tag, ending in (("error", "errors"), ("failure", "failed"), ("skipped", "skipped")):
-        element = case.find(tag)
-        if element is not None:
-            xfailed = ending == "skipped" and element.get("type") == "pytest.xfail"
-            return ("xfailed" if xfailed else ending), element
-    return "passed", None
+        elements = case.findall(tag)
+        if elements:
+            xfailed = ending == "skipped" and elements[0].get("type") == "pytest.xfail"
+            return ("xfailed" if xfailed else ending), elements
+    return "passed", []
 
 
-def _failure(case: ElementTree.Element, element: ElementTree.Element) -> Failure:
+def _failure(case: ElementTree.Element, elements: list[ElementTree.Element]) -> Failure:
     test = ".".join(part for part in (case.get("classname"), case.get("name")) if part)
-    message = element.get("message", "")
-    raised = _RAISED.match(message)
-    if raised is not None:
-        return Failure(test, raised[1].rpartition(".")[2], message)
-    if message.startswith("assert "):
-        return Failure(test, "AssertionError", message)
-    in_text = _RAISED_IN_TEXT.findall(element.text or "")
-    if in_text:
-        name, rest = in_text[-1]  # of chained exceptions the last is the one that came out
-        return Failure(test, name.rpartition(".")[2], f"{name}: {rest}")
-    return Failure(test, "unknown", message)
+    message = elements[0].get("message", "")
+    names = [one.get("value", "") for one in case.iterfind(f"properties/property[@name='{EXCEPTION}']")]
+    if names:
+        # One for each element, and before them that of the call where this case is of the teardown alone.
+        return Failure(test, names[-len(elements) :][0], message)
+    _, found, said = (elements[0].text or "").rpartition(f"\n{EXCEPTION}: ")
+    return Failure(test, said.partition(":")[0], said) if found else Failure(test, "unknown", message)

@@ -7,7 +7,6 @@ two: ``PPOTrainer`` (step API, the default there) and ``PPOv2Trainer`` (train AP
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import types
 from collections.abc import Mapping
@@ -42,20 +41,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
 class Generation(Probes):
-    """The PPO of the installed release: its classes and the parameters of its constructor."""
-
-    version: Version
-    api: PPOApi
-    module: PPOModule
-    trainer: type[Any]
-    config: type[Any]
-    value_head: type[Any]
-    parameters: frozenset[str]
-    """Every parameter of the trainer's constructor."""
-    names: Mapping[str, str]
-    """Our name of a part -> this constructor's name. A part that it does not take is missing."""
+    """The PPO of the installed release."""
 
     def owns(self, config: Any) -> bool:
         """Whether a config has the class that this generation's trainer takes."""

@@ -21,8 +21,9 @@ from rldk.integrations.trl.releases.installed import PPOApi, PPOModule
 _code_of: Callable[[Any], str] = cache(inspect.getsource)
 
 
+@dataclasses.dataclass(frozen=True)
 class Probes:
-    """The facts. `Generation` supplies what they are read from."""
+    """The classes of one PPO, and the facts that are read from them."""
 
     version: Version
     api: PPOApi
@@ -30,7 +31,10 @@ class Probes:
     trainer: type[Any]
     config: type[Any]
     value_head: type[Any]
+    parameters: frozenset[str]
+    """Every parameter of the trainer's constructor."""
     names: Mapping[str, str]
+    """Our name of a part -> this constructor's name. A part that it does not take is missing."""
 
     # The config.
 

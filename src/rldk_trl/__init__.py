@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rldk_trl.ownership import require_own_library
+
 if TYPE_CHECKING:
     from rldk_trl.plugin.release import TRLRelease
     from rldk_trl.plugin.setup import PPOSetup
 
 __all__ = ["PPOSetup", "TRLRelease"]
+
+require_own_library()
 
 pytest_plugins = ("rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures")
 

@@ -18,6 +18,9 @@ from rldk.integrations.trl.training.metrics import PPOMetrics
 from rldk.integrations.trl.training.run import run_ppo
 from rldk.integrations.trl.training.trainer import create_ppo_trainer
 
+# rldk_trl recognizes this package by it: the project rldk has a package of the same name.
+DISTRIBUTION = "rldk-trl"
+
 __all__ = [
     "PPOMetrics",
     "PPOModels",

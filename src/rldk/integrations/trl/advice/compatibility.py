@@ -67,6 +67,12 @@ def check_trl_compatibility(version: str | Version | None = None) -> dict[str, A
         "ppo_module": None,
         "tested": False,
     }
+    rldk = installed_version("rldk") if version is None else None
+    if rldk is not None:
+        answer["warnings"].append(
+            f"rldk {rldk} is installed too: rldk.integrations.trl is imported from rldk-trl, which hides rldk's own"
+        )
+        answer["recommendations"].append("install rldk and rldk-trl in separate environments")
     if version is None and (installed is None or not answer["trl_available"]):
         answer["warnings"].append("TRL is not installed here, so no PPO can run")
         answer["recommendations"].append(f"{INSTALL_HINT} (TRL {PPO_RELEASES} have PPO)")

@@ -50,6 +50,8 @@ def trainer_built_around(
             if enable is not None:
                 enable(getattr(config, "gradient_checkpointing_kwargs", None) or {"use_reentrant": False})
     if _checkpointing(inner):
+        if generation.api == "step":
+            _turn_dropout_off(inner)
         inner.generate = types.MethodType(generate, inner)  # a bound method, so a deep copy gets its own
         if train_mode not in inner._forward_pre_hooks.values():
             inner.register_forward_pre_hook(train_mode)
@@ -65,13 +67,22 @@ def wants_checkpointing(generation: Generation, config: Any, model: Any) -> bool
 
 
 def train_mode(model: Any, _inputs: Any) -> None:
-    """Before a forward pass with gradients, put the modules that checkpoint in training mode.
-
-    Their children stay in evaluation mode, so there is no dropout.
-    """
+    """Before a forward pass with gradients, put the modules that checkpoint in training mode: else none recomputes."""
     if import_or_explain("torch").is_grad_enabled():
         for module in _checkpointing(model):
             module.training = True
+
+
+def _turn_dropout_off(model: Any) -> None:
+    """Set every dropout probability of ``model`` to 0, which is what evaluation mode does without checkpointing.
+
+    TRL 0.7.2-0.11.4 turns training mode on between the forward pass and the backward pass, which runs the layers
+    again: with dropout the gradients would belong to other activations. OPT and BART apply dropout inside the layer.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, float) and (name == "p" or "drop" in name):
+                setattr(module, name, 0.0)
 
 
 def generate(self: Any, *args: Any, **kwargs: Any) -> Any:

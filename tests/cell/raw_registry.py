@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from raw_program import RawTRL
+from raw_program import RawTRL, traceback_of
 
 TRAIN = ">=0.9.2,<1.13"
 STEP = ">=0.2,<0.12"
 PPO = ">=0.2,<1.13"
+# What hides every other failure of its release, so that its users worked around it first.
+WORKED_AROUND = {"collections-mapping", "optimizer-classes-not-set"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class RawProgram:
     """For a setup: its parts that are not those of a setup that trains."""
     api: str = "train"
     """For a setup that both APIs of TRL 0.9.2-0.11.4 could take: the one that it is made for."""
+
+    def traceback(self, raw: RawTRL) -> str:
+        """What it ends with on TRL alone; empty where it runs through."""
+        with nullcontext() if self.failure in WORKED_AROUND else raw.workarounds():
+            return traceback_of(self.run, raw)
 
     def is_trained(self, raw: RawTRL) -> bool:
         """Whether it is the train API's here."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import pytest
 import raw_code  # noqa: F401  # registers its programs
 import raw_setups  # noqa: F401
-from raw_program import RawTRL, traceback_of
+from raw_program import RawTRL
 from raw_registry import PROGRAMS, RawProgram
 
 from rldk.integrations.trl import check_trl_compatibility, create_ppo_config
@@ -28,8 +27,6 @@ OF_IMPORTS = {
 }
 # Before there was a trl.experimental.ppo and since it is gone, the message is the same.
 SAME_WORDS = {"experimental-ppo-not-there-yet", "ppo-deleted"}
-# What hides every other failure of its release, so that its users worked around it first.
-WORKED_AROUND = {"collections-mapping", "optimizer-classes-not-set"}
 NEEDS_PEFT = {"peft-model-with-peft-config", "parent-directory-missing"}
 
 
@@ -68,8 +65,7 @@ def test_every_entry_is_met_by_a_program():
 @pytest.mark.parametrize("program", programs())
 def test_it_happens_exactly_where_the_catalogue_says(program: RawProgram, raw: RawTRL, measure: Any) -> None:
     entry = failure(program.failure)
-    with nullcontext() if entry.id in WORKED_AROUND else raw.workarounds():
-        text = traceback_of(program.run, raw)
+    text = program.traceback(raw)
     if entry.happens_on():
         assert entry.matches(text), f"it ended with {text or 'success'}"
         assert explain_failure(text)[0].happens_on()

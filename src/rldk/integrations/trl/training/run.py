@@ -39,7 +39,7 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
     Raises:
         ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
         TypeError: Generation arguments or a reward model were passed for the train API. Its trainer has both.
-        RewardFunctionError: A reward function raised an exception. The message names the text that caused it.
+        RewardFunctionError: A reward function raised an exception. The message names the function and the batch.
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")

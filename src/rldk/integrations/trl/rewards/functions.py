@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from rldk.integrations.trl.releases.quiet import callers_warnings
+
 RewardFunction: TypeAlias = Callable[[list[str]], Sequence[float]]
 
 # TRL keeps scores in float32, where larger numbers become infinite.
@@ -45,7 +47,8 @@ def call_reward_function(function: RewardFunction, texts: list[str]) -> list[flo
     """
     name = _name(function)
     try:
-        returned = function(list(texts))
+        with callers_warnings():
+            returned = function(list(texts))
     except Exception as error:
         raise _explained(name, texts, error) from error
     rewards = _numbers(name, returned, len(texts))

@@ -13,6 +13,7 @@ from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.scoring import score_responses
+from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
@@ -44,7 +45,8 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
     if api_of(trainer) == "step":
-        with third_party_warnings():
+        StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
+        with third_party_warnings(), callbacks_with_callers_warnings(trainer):
             return list(_step_updates(trainer, steps, reward_model, generation_kwargs))
     if reward_model is not None or generation_kwargs:
         given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
@@ -66,7 +68,12 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
             stacklevel=3,
         )
     # The response continues the prompt at its end, so padding goes on the left.
-    with third_party_warnings(), padding_side(tokenizer_of(trainer), "left"), watched_train(trainer) as updates:
+    with (
+        third_party_warnings(),
+        callbacks_with_callers_warnings(trainer),
+        padding_side(tokenizer_of(trainer), "left"),
+        watched_train(trainer) as updates,
+    ):
         run_train_updates(trainer, steps, updates)
     return updates
 

@@ -9,8 +9,10 @@ from rldk.integrations.trl.releases.installed import PPOApi
 
 
 def api_of(trainer: Any) -> PPOApi:
-    """Return which API a trainer has."""
-    return "step" if hasattr(trainer, "step") else "train"
+    """Return which API a trainer has. Only the train API's trainer is a ``transformers.Trainer``."""
+    # Not by a method `step` or `train`: a user's subclass may have either.
+    bases = {f"{base.__module__}.{base.__qualname__}" for base in type(trainer).__mro__}
+    return "train" if "transformers.trainer.Trainer" in bases else "step"
 
 
 def generation_of_trainer(trainer: Any) -> Generation:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from rldk.integrations.trl.releases.quiet import callers_warnings
+
 RewardFunction: TypeAlias = Callable[[list[str]], Sequence[float]]
 
 # TRL keeps scores in float32, where larger numbers become infinite.
@@ -21,7 +23,7 @@ class RewardFunctionError(RuntimeError):
     def __init__(self, message: str, text: str, texts: list[str]) -> None:
         super().__init__(message)
         self.text = text
-        """The text that caused it; the first text if no single text does."""
+        """The text that caused it, if that is known; otherwise the first text of the call."""
         self.texts = texts
         """All texts of the call."""
 
@@ -38,16 +40,17 @@ def call_reward_function(function: RewardFunction, texts: list[str]) -> list[flo
         texts: The prompts with their responses.
 
     Raises:
-        RewardFunctionError: The function raised an exception. To find the text that caused it, the function is then
-            called with one text at a time until it raises the same exception again.
+        RewardFunctionError: The function raised an exception. It is not called again. The error names one text if
+            that is the only one, or if the exception carries it; otherwise it names the batch.
         TypeError: It returned something other than numbers, such as None, the dicts of a pipeline or a coroutine.
         ValueError: It returned more or fewer rewards than texts, or a reward that is not finite in float32.
     """
     name = _name(function)
     try:
-        returned = function(list(texts))
+        with callers_warnings():
+            returned = function(list(texts))
     except Exception as error:
-        raise _explained(function, name, texts, error) from error
+        raise _explained(name, texts, error) from error
     rewards = _numbers(name, returned, len(texts))
     if len(rewards) != len(texts):
         raise ValueError(
@@ -69,18 +72,16 @@ def _show(text: str) -> str:
     return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}... ({len(text)} characters)"
 
 
-def _explained(function: RewardFunction, name: str, texts: list[str], error: Exception) -> RewardFunctionError:
+def _explained(name: str, texts: list[str], error: Exception) -> RewardFunctionError:
     lines = str(error).strip().splitlines()
     raised = f"reward function {name} raised {type(error).__name__}{f': {lines[0]}' if lines else ''}"
-    for number, text in enumerate(texts, start=1):
-        try:
-            function([text])
-        except type(error):
-            where = f"for text {number} of {len(texts)}, {_show(text)}"
-            return RewardFunctionError(f"{raised} ({where}): fix the function for this text", text, list(texts))
-        except Exception:  # a different exception says nothing about the first
-            break
-    where = f"for a batch of {len(texts)} texts, but for no single one; the first text is {_show(texts[0])}"
+    # An exception carries a text as an argument (`KeyError(text)`) or as its attribute `text`.
+    carried = [part for part in (*error.args, getattr(error, "text", None)) if isinstance(part, str)]
+    known = texts if len(texts) == 1 else [text for text in texts if text in carried]
+    if len(known) == 1:
+        where = f"for text {texts.index(known[0]) + 1} of {len(texts)}, {_show(known[0])}"
+        return RewardFunctionError(f"{raised} ({where}): fix the function for this text", known[0], list(texts))
+    where = f"for a batch of {len(texts)} texts; the first text is {_show(texts[0])}"
     return RewardFunctionError(f"{raised} ({where}): fix the function for this batch", texts[0], list(texts))
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from rldk.integrations.trl.models.kinds import KnownModel
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.rewards.functions import RewardFunction, call_reward_function
-
-_INSTEAD = "use AutoModelForSequenceClassification with num_labels=1, or a function of texts that calls the model"
+from rldk.integrations.trl.rewards.models import score_with_model
 
 
 def check_reward_model(known: KnownModel) -> None:
@@ -56,7 +55,9 @@ def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
     return module
 
 
-def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], responses: list[Any]) -> list[Any]:
+def score_responses(
+    known: KnownModel, tokenizer: Any, queries: list[Any], responses: list[Any], rows: int = 1
+) -> list[Any]:
     """Score each query with its response for the step API, where TRL leaves scoring to the caller.
 
     Args:
@@ -64,6 +65,7 @@ def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], respo
         tokenizer: Decodes token ids into texts for a function.
         queries: One 1-D tensor of token ids per prompt.
         responses: One 1-D tensor of token ids per query.
+        rows: The most texts that a model scores in one forward pass.
 
     Returns:
         One 0-D float tensor per query: a function's reward, a classifier's logit, or the value at the last token.
@@ -72,56 +74,9 @@ def score_responses(known: KnownModel, tokenizer: Any, queries: list[Any], respo
         TypeError: The model does not return one score per text.
         RewardFunctionError, TypeError, ValueError: See `call_reward_function`.
     """
+    if not known.is_function:
+        return score_with_model(known, queries, responses, rows)
     torch = import_or_explain("torch")
-    reward = known.given
     sequences = [torch.cat([query, response]) for query, response in zip(queries, responses, strict=True)]
-    if known.is_function:
-        texts = [tokenizer.decode(sequence, skip_special_tokens=True) for sequence in sequences]
-        return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(reward, texts)]
-    taken = inspect.signature(reward.forward).parameters
-    if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
-        raise TypeError(f"reward_model ({known.name}) does not take input_ids: {_INSTEAD}")
-    was_training = reward.training
-    reward.eval()
-    device = next(reward.parameters()).device
-    try:
-        with torch.no_grad():  # one at a time, so there is no padding and no mask
-            if known.is_encoder_decoder:
-                inputs = [_encoder_inputs(known, *pair) for pair in zip(queries, responses, strict=True)]
-            else:
-                inputs = [{"input_ids": sequence[None].to(device)} for sequence in sequences]
-            return [_score(known, each).float().cpu() for each in inputs]
-    finally:
-        reward.train(was_training)
-
-
-def _score(known: KnownModel, inputs: dict[str, Any]) -> Any:
-    output = known.given(**inputs)
-    if known.is_wrapper:
-        return output[2][0, -1]
-    logits = getattr(output, "logits", None)
-    if logits is None or logits.numel() != 1:
-        got = f"logits of shape {tuple(logits.shape)}" if logits is not None else f"a {type(output).__name__}"
-        raise TypeError(f"reward_model ({known.name}) returned {got} for one text: {_INSTEAD}")
-    return logits.reshape(())
-
-
-def _encoder_inputs(known: KnownModel, query: Any, response: Any) -> dict[str, Any]:
-    """Return an encoder-decoder's inputs to score ``response`` to ``query``, both 1-D tensors of token ids.
-
-    ``response`` does not include the decoder's start token. A wrapper reads the query in its encoder and the response
-    in its decoder. A classifier's encoder reads both as one text. It scores the EOS token, so one is added in case the
-    response was cut.
-    """
-    torch = import_or_explain("torch")
-    config = known.inner.config
-    device = next(known.given.parameters()).device
-    if known.is_wrapper:
-        start = response.new_tensor([config.decoder_start_token_id])
-        inputs = {"input_ids": query, "decoder_input_ids": torch.cat([start, response])}
-    else:
-        end = response.new_tensor([config.eos_token_id])
-        text = torch.cat([query, response])
-        text = text[text != config.eos_token_id]
-        inputs = {"input_ids": torch.cat([text, end])}
-    return {name: ids[None].to(device) for name, ids in inputs.items()}
+    texts = [tokenizer.decode(sequence, skip_special_tokens=True) for sequence in sequences]
+    return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(known.given, texts)]

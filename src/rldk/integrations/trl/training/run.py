@@ -8,11 +8,13 @@ from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.prompts import padding_side, without_padding
-from rldk.integrations.trl.models.kinds import classify
+from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
+from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import score_responses
+from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
@@ -39,13 +41,16 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
     Raises:
         ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
         TypeError: Generation arguments or a reward model were passed for the train API. Its trainer has both.
-        RewardFunctionError: A reward function raised an exception. The message names the text that caused it.
+        RewardFunctionError: A reward function raised an exception. The message names the function and the batch.
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
     if api_of(trainer) == "step":
-        with third_party_warnings():
-            return list(_step_updates(trainer, steps, reward_model, generation_kwargs))
+        StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
+        with third_party_warnings(), callbacks_with_callers_warnings(trainer):
+            known = _step_reward(trainer, reward_model)
+            with moved_to(known, trainer.accelerator.device):
+                return list(_step_updates(trainer, steps, known, generation_kwargs))
     if reward_model is not None or generation_kwargs:
         given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
         raise TypeError(
@@ -66,20 +71,29 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
             stacklevel=3,
         )
     # The response continues the prompt at its end, so padding goes on the left.
-    with third_party_warnings(), padding_side(tokenizer_of(trainer), "left"), watched_train(trainer) as updates:
+    with (
+        third_party_warnings(),
+        callbacks_with_callers_warnings(trainer),
+        padding_side(tokenizer_of(trainer), "left"),
+        watched_train(trainer) as updates,
+    ):
         run_train_updates(trainer, steps, updates)
     return updates
 
 
-def _step_updates(
-    trainer: Any, steps: int, reward_model: Any, generation_kwargs: dict[str, Any]
-) -> Iterator[PPOMetrics]:
-    reward = getattr(trainer, "reward_model", None) if reward_model is None else reward_model
+def _step_reward(trainer: Any, given: Any) -> KnownModel:
+    reward = getattr(trainer, "reward_model", None) if given is None else given
     if reward is None:
         raise ValueError("run_ppo: there is no reward model: pass reward_model, a model or a function of texts")
+    return classify(reward)
+
+
+def _step_updates(
+    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any]
+) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
     fix_step_trainer(generation_of_trainer(trainer), trainer)  # in case create_ppo_trainer did not create it
-    known_reward = classify(reward)
+    rows = getattr(trainer.config, "mini_batch_size", trainer.config.batch_size)  # before 0.3.0 there is no such size
     batches = BatchStream.of(trainer)
     callbacks = StepCallbacks.of(trainer)
     for _ in callbacks.updates(steps):
@@ -89,7 +103,7 @@ def _step_updates(
         responses = _generate(trainer, queries, generation_kwargs)
         # An encoder-decoder's response begins with the decoder's start token, which is not part of the text.
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
-        scores = score_responses(known_reward, trainer.tokenizer, queries, texts)
+        scores = score_responses(known_reward, trainer.tokenizer, queries, texts, rows)
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
         # TRL's forward pass counts positions from the start of a row, so padding on the left would shift them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import warnings
 from typing import Any
 
@@ -22,6 +23,8 @@ from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
 from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer, fix_train_trainer, mapping_in_trl_core
 
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def create_ppo_trainer(
     model_name: str | None,
@@ -37,6 +40,7 @@ def create_ppo_trainer(
     value_model: Any = None,
     validate_setup: bool = True,
     api: PPOApi | None = None,
+    trainer_class: type[Any] | None = None,
     **trainer_kwargs: Any,
 ) -> Any:
     """Create the ``PPOTrainer`` of the installed TRL release.
@@ -64,22 +68,25 @@ def create_ppo_trainer(
         validate_setup: Raise before TRL does if `validate_ppo_setup` finds an issue.
         api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
             ``"train"`` is ``PPOv2Trainer``.
-        **trainer_kwargs: Passed to TRL's constructor, e.g. ``eval_dataset``. The train API samples completions of its
-            prompts if ``num_sample_generations`` is above 0. ``peft_config``, e.g. a ``LoraConfig``, works from
-            0.4.0 on: of the policy only the adapter trains, together with the value head (step API) or the value
-            model (train API). The policy with its adapter turned off is the reference.
+        trainer_class: Your own subclass of TRL's trainer. Default: TRL's.
+        **trainer_kwargs: Passed to the constructor of TRL's trainer or of your subclass, e.g. ``eval_dataset``. The
+            train API samples completions of its prompts if ``num_sample_generations`` is above 0. ``peft_config``,
+            e.g. a ``LoraConfig``, works from 0.4.0 on: of the policy only the adapter trains, together with the value
+            head (step API) or the value model (train API). The policy with its adapter turned off is the reference.
 
     Returns:
         The trainer. Run it with `run_ppo` on either API.
 
     Raises:
         ImportError: TRL is missing, broken, or has no PPO with this ``api``. The message names releases that do.
-        TypeError: This release's constructor does not take an argument, or ``ppo_config`` belongs to the other API.
+        TypeError: This release's constructor does not take an argument, ``ppo_config`` belongs to the other API, or
+            ``trainer_class`` is not a subclass of TRL's trainer with this API.
         ValueError: A part is missing and cannot be built, or `validate_ppo_setup` found an issue.
     """
     generation = _generation(ppo_config, api)
+    trainer_class = _trainer_class(generation, trainer_class)
     peft_config = trainer_kwargs.pop("peft_config", None)
-    _refuse_unknown(generation, value_model, trainer_kwargs)
+    _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
     saved = saved_value_model(model_name)
@@ -112,8 +119,8 @@ def create_ppo_trainer(
             {**objects, "config": ppo_config, "train_dataset": train_dataset, "callbacks": callbacks}
         )
         if generation.api == "step":
-            return _step_trainer(generation, arguments | trainer_kwargs, parts.reward_model, callbacks)
-        return _train_trainer(generation, arguments | trainer_kwargs, ppo_config)
+            return _step_trainer(generation, trainer_class, arguments | trainer_kwargs, parts.reward_model, callbacks)
+        return _train_trainer(generation, trainer_class, arguments | trainer_kwargs, ppo_config)
 
 
 def _generation(config: Any, api: PPOApi | None) -> Generation:
@@ -127,24 +134,41 @@ def _generation(config: Any, api: PPOApi | None) -> Generation:
     )
 
 
+def _trainer_class(generation: Generation, given: Any) -> type[Any]:
+    if given is None:
+        return generation.trainer
+    if isinstance(given, type) and issubclass(given, generation.trainer):
+        return given
+    got = given.__name__ if isinstance(given, type) else repr(given)
+    raise TypeError(
+        f"create_ppo_trainer: trainer_class must be a subclass of {generation.trainer.__name__} of TRL "
+        f"{generation.version} ({generation.api} API), got {got}: "
+        f"derive your class from {generation.module}.{generation.trainer.__name__}"
+    )
+
+
 def _step_trainer(
-    generation: Generation, arguments: dict[str, Any], reward_model: KnownModel, callbacks: list[Any] | None
+    generation: Generation,
+    trainer_class: type[Any],
+    arguments: dict[str, Any],
+    reward_model: KnownModel,
+    callbacks: list[Any] | None,
 ) -> Any:
     arguments.setdefault("data_collator", keep_lists)
     with third_party_warnings(), mapping_in_trl_core():
-        trainer = generation.trainer(**arguments)
+        trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
     trainer.reward_model = reward_model.given  # the step API leaves scoring to its caller; `run_ppo` reads this
     return trainer
 
 
-def _train_trainer(generation: Generation, arguments: dict[str, Any], config: Any) -> Any:
+def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: dict[str, Any], config: Any) -> Any:
     _check_samples(arguments.get("eval_dataset"), config)
     # In some releases the constructor drops TRL's own callbacks if it is passed others.
     later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
-        trainer: Any = object.__new__(generation.trainer)
+        trainer: Any = object.__new__(trainer_class)
         trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it; TRL sets it from 0.12.0 on
         trainer.__init__(**arguments)
         for callback in later:
@@ -177,12 +201,18 @@ def _check_samples(eval_dataset: Any, config: Any) -> None:
         )
 
 
-def _refuse_unknown(generation: Generation, value_model: Any, trainer_kwargs: dict[str, Any]) -> None:
+def _refuse_unknown(
+    generation: Generation, trainer_class: type[Any], value_model: Any, trainer_kwargs: dict[str, Any]
+) -> None:
     taken = generation.parameters - set(generation.names.values())
+    for cls in trainer_class.__mro__[: trainer_class.__mro__.index(generation.trainer)]:
+        if "__init__" in vars(cls):
+            named = [p.name for p in inspect.signature(cls).parameters.values() if p.kind not in _VARIADIC]
+            taken |= set(named) - set(generation.names.values())
     for name in trainer_kwargs:
         if name not in taken:
             raise TypeError(
-                f"create_ppo_trainer: {generation.trainer.__name__} of TRL {generation.version} ({generation.api} "
+                f"create_ppo_trainer: {trainer_class.__name__} of TRL {generation.version} ({generation.api} "
                 f"API) does not take {name!r}; it takes {', '.join(sorted(taken))}"
             )
     if value_model is not None and "value_model" not in generation.names:

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from raw_program import RawTRL
 
-from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, fix_generation_config, run_ppo
+from rldk.integrations.trl import (
+    create_ppo_config,
+    create_ppo_trainer,
+    fix_generation_config,
+    run_ppo,
+    save_ppo_checkpoint,
+)
 from rldk.integrations.trl.advice.failures import failure, failures
 
 pytestmark = pytest.mark.trl_ppo
@@ -47,6 +53,7 @@ FROM_A_FOLDER = {
     "collections-mapping",
 }
 FROM_PARTS = {"plain-model-in-the-step-api"}
+FROM_A_CONSTRUCTOR = {"wrapper-from-its-constructor"}
 WITH_SAVES_AND_SAMPLES = {
     "checkpoint-with-metrics",
     "sample-completions-without-eval-dataset",
@@ -77,7 +84,7 @@ def reward(texts: list[str]) -> list[float]:
 
 def test_every_entry_that_is_said_to_be_mended_is_here():
     said = {entry.id for entry in failures() if entry.fixed_by}
-    assert said == BY_FIX | FROM_A_FOLDER | FROM_PARTS | WITH_SAVES_AND_SAMPLES | WITH_AN_ADAPTER
+    assert said == BY_FIX | FROM_A_FOLDER | FROM_PARTS | FROM_A_CONSTRUCTOR | WITH_SAVES_AND_SAMPLES | WITH_AN_ADAPTER
     assert {entry.id for entry in failures() if entry.fixed_by == "fix_generation_config"} == BY_FIX
 
 
@@ -144,6 +151,25 @@ def test_a_run_from_a_plain_model(raw, fixed):
     )
     assert torch.equal(trainer.model.pretrained_model.transformer.wte.weight, policy.transformer.wte.weight)
     fixed(FROM_PARTS)
+
+
+@pytest.mark.trl_ppo
+def test_a_run_from_a_wrapper_made_by_its_constructor(raw, fixed, tmp_path):
+    import torch
+
+    wrapper = type(raw.wrapper())(raw.policy())
+    head = {name: tensor.clone() for name, tensor in wrapper.v_head.state_dict().items()}
+    config = raw.step_config() if raw.is_step else raw.train_config()
+    trainer = create_ppo_trainer(
+        None, config, raw.prompts(), model=wrapper, tokenizer=raw.tokenizer, reward_model=reward
+    )
+    whole = trainer.accelerator.unwrap_model(trainer.model)
+    kept = (whole if raw.is_step else whole.value_model).v_head.state_dict()
+    assert all(torch.equal(kept[name], tensor) for name, tensor in head.items())
+    assert math.isfinite(run_ppo(trainer)[0]["kl"])
+    save_ppo_checkpoint(trainer, tmp_path / "saved")
+    if raw.is_step:
+        fixed(FROM_A_CONSTRUCTOR)
 
 
 @pytest.mark.trl(">=0.9.2", reason="the train API, be it PPOv2Trainer's")

@@ -36,8 +36,9 @@ def fix_generation_config(model: Model, tokenizer: Any, generation_config: Any =
     Fixes ``'AutoModelForCausalLMWithValueHead' object has no attribute 'generation_config'`` (TRL 0.12.0-1.12.0,
     huggingface/trl#2340, #2718) and the errors that follow it: it also adds ``base_model_prefix`` and the backbone
     under that name (#1977), ``is_gradient_checkpointing``, ``score`` (the same module as ``v_head``), and ``.logits``
-    on the tuple that ``forward`` returns. No weight is copied and no module is registered twice, so ``state_dict()``
-    and ``named_parameters()`` keep their keys. A second call changes nothing.
+    on the tuple that ``forward`` returns. A wrapper that was created by its constructor also gets ``is_peft_model``,
+    which only TRL's ``from_pretrained`` sets (#858). No weight is copied and no module is registered twice, so
+    ``state_dict()`` and ``named_parameters()`` keep their keys. A second call changes nothing.
 
     A plain model keeps its generation config; only EOS, pad and BOS ids that are None are set, to the tokenizer's.
 
@@ -80,6 +81,8 @@ def fix_known_model(known: KnownModel, tokenizer: Any, generation_config: Any = 
         config.decoder_start_token_id = _decoder_start(known.inner)
     if known.is_wrapper and not isinstance(known.given, ValueHeadAliases):
         known.given.__class__ = with_aliases(known.given.__class__)
+    if known.is_wrapper and not hasattr(known.given, "is_peft_model"):
+        known.given.is_peft_model = known.is_peft  # TRL's from_pretrained sets it, its constructor does not
     known.given.generation_config = config
 
 

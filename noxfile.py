@@ -109,11 +109,7 @@ def runner(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-<<<<<<< HEAD
-    """Time cells serially and with -j 2, and measure the overhead of our own code; after --: cells."""
-=======
-    """Time cells serially and with -j 2, what our machinery adds, and reward models in batches; -- cells."""
->>>>>>> f2
+    """Time cells serially and with -j 2, the overhead of our own code, and reward models; after --: cells."""
     session.run(sys.executable, "benchmarks/matrix_speed.py", *session.posargs, external=True)
     # Needs torch and transformers: runs in the environment that the matrix made for a cell of the step API.
     python = ROOT / ".nox/trl_matrix-0-11-4/bin/python"

@@ -11,7 +11,13 @@ from fix_registry import OurRun, Weights, config_of, distinct_letters, fixes, st
 from ppo_reference import bias_ends
 from raw_registry import PROGRAMS
 
-from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, fix_generation_config, prepare_models_for_ppo
+from rldk.integrations.trl import (
+    create_ppo_config,
+    create_ppo_trainer,
+    fix_generation_config,
+    prepare_models_for_ppo,
+    save_ppo_checkpoint,
+)
 
 
 @fixes("wrapper-without-generation-config", fix_generation_config)
@@ -111,6 +117,16 @@ def a_plain_model_is_wrapped_with_its_weights(raw):
     weights = dict(raw.policy().named_parameters())
     assert all(one.equal(weights[name]) for name, one in run.policy.pretrained_model.named_parameters())
     assert any(name.startswith("pretrained_model.") for name in run.train().weights.moved(run.policy))
+
+
+@fixes("wrapper-from-its-constructor", create_ppo_trainer)
+def a_wrapper_from_its_constructor_keeps_its_head_and_is_saved(raw):
+    wrapper = type(raw.wrapper())(raw.policy())
+    head = {name: tensor.clone() for name, tensor in wrapper.v_head.state_dict().items()}
+    run = OurRun(raw, model=wrapper)
+    assert all(tensor.equal(head[name]) for name, tensor in run.policy.v_head.state_dict().items())
+    save_ppo_checkpoint(run.train().trainer, raw.output_dir / "saved")
+    assert any(name.startswith("v_head.") for name in run.weights.moved(run.policy))
 
 
 @fixes("tokenizer-without-pad-token", prepare_models_for_ppo)

@@ -77,6 +77,11 @@ def plain_model_in_the_step_api(raw):
     return {"model": raw.policy()}
 
 
+@setup("wrapper-from-its-constructor", STEP, api="step")
+def wrapper_from_its_constructor(raw):
+    return {"model": type(raw.wrapper())(raw.policy())}
+
+
 @setup("tokenizer-without-pad-token", PPO)
 def tokenizer_without_pad_token(raw):
     tokenizer = raw.new_tokenizer()

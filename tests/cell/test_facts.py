@@ -19,6 +19,7 @@ FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "counts_minibatches_in_batch": ((">=0.12,<0.17",), EVERYWHERE),
     "checkpoints_by_default": ((">=0.22",), NOWHERE),
     "wraps_peft": ((">=0.4",), EVERYWHERE),
+    "reads_peft_flag": ((">=0.4.7",), EVERYWHERE),
     "refers_to_policy_without_adapter": ((">=0.4,<0.12", ">=0.13"), NOWHERE),
     "builds_reference_model": (("<0.12", ">=0.13"), NOWHERE),
     "refuses_policy_as_reference": ((">=0.12",), (">=0.11",)),

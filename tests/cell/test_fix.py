@@ -185,16 +185,19 @@ def test_the_wrapper_generates_with_its_generation_config(wrapper, tokenizer):
     assert wrapper.generate(input_ids=ids).shape == (1, ids.shape[1] + 5)
 
 
-def test_a_plain_model_only_gets_its_generation_config(tiny_gpt2, tokenizer):
+def test_a_plain_model_only_gets_what_its_generation_config_lacks(tiny_gpt2, tokenizer):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
-    kind, names, before = type(model), set(vars(model)), keys(model)
+    config, kind, names, before = model.generation_config, type(model), set(vars(model)), keys(model)
+    config.pad_token_id, config.top_k = None, 7
     assert fix_generation_config(model, tokenizer) is model
     assert type(model) is kind
-    assert set(vars(model)) - {"generation_config"} == names - {"generation_config"}
+    assert set(vars(model)) == names
     assert keys(model) == before
-    assert model.generation_config.max_length == 512
+    assert model.generation_config is config
+    assert (config.eos_token_id, config.pad_token_id) == (tokenizer.eos_token_id, tokenizer.pad_token_id)
+    assert config.top_k == 7
     assert not hasattr(model, "score")
 
 

@@ -51,12 +51,16 @@ def test_trl_itself_has_no_ppo_trainer(row):
         importlib.import_module("trl.experimental.ppo")
 
 
-def test_a_plain_model_still_gets_its_generation_config(tiny_gpt2):
+def test_a_plain_model_still_gets_what_its_generation_config_lacks(tiny_gpt2):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from rldk.integrations.trl import fix_generation_config
 
-    model = fix_generation_config(
-        AutoModelForCausalLM.from_pretrained(tiny_gpt2), AutoTokenizer.from_pretrained(tiny_gpt2)
-    )
-    assert model.generation_config.max_length == 512
+    tokenizer = AutoTokenizer.from_pretrained(tiny_gpt2)
+    model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
+    config = model.generation_config
+    config.pad_token_id, config.top_k = None, 7
+    assert fix_generation_config(model, tokenizer).generation_config is config
+    assert (config.pad_token_id, config.top_k) == (tokenizer.pad_token_id, 7)
+    model.generation_config = None
+    assert fix_generation_config(model, tokenizer).generation_config.max_length == 512

@@ -52,6 +52,9 @@ SAMPLES: dict[str, list[str]] = {
         "GPT2LMHeadModel'> - supported architectures are: (<class 'trl.models.modeling_value_head."
         f"{WRAPPER}'>,)"
     ],
+    "wrapper-from-its-constructor": [  # 0.11.4
+        f"AttributeError: '{WRAPPER}' object has no attribute 'is_peft_model'"
+    ],
     "tokenizer-without-pad-token": [
         "ValueError: Asking to pad but the tokenizer does not have a padding token. Please select a token to use as "
         "`pad_token` `(tokenizer.pad_token = tokenizer.eos_token e.g.)` or add a new pad token via "

@@ -22,6 +22,9 @@ from rldk.integrations.trl.releases.trainers import api_of, reference_of, tokeni
 VALUE_MODEL = "value_model"
 _ABOUT, _STATE, _TENSORS = "ppo_checkpoint.json", "trainer_state.json", "training_state.pt"
 _FORMAT = 1
+ENDS = ("eos_token_id", "pad_token_id")
+REMEMBERED_ENDS = "_rldk_ends_of_texts"
+"""On a trainer: name -> the id or ids that the policy had, and what TRL's constructor left."""
 
 
 def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
@@ -127,7 +130,7 @@ def saved_value_model(model_name: str | None) -> str | None:
 
 def _write(trainer: Any, folder: Path) -> None:
     policy, value_model, tokenizer = _parts(trainer)
-    with ends_of_texts(policy, tokenizer):
+    with ends_of_texts(trainer, policy):
         policy.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     if value_model is not None and hasattr(value_model, "save_pretrained"):
@@ -181,18 +184,21 @@ def _reference_digest(trainer: Any) -> int | None:
 
 
 @contextmanager
-def ends_of_texts(policy: Any, tokenizer: Any) -> Iterator[None]:
+def ends_of_texts(trainer: Any, policy: Any) -> Iterator[None]:
     """Within the context, put back the EOS and padding ids that the train API removes from the generation config.
 
     A policy saved without them never stops generating. TRL 0.9.2-0.13.0 always remove both; later releases remove the
-    EOS id if there is no ``stop_token``.
+    EOS id if there is no ``stop_token``, or replace several with one. `create_ppo_trainer` remembers the ids. The
+    tokenizer's are used for another trainer, and ids that were set since are kept.
     """
     config = getattr(policy, "generation_config", None)
-    before = {name: getattr(config, name, None) for name in ("eos_token_id", "pad_token_id")}
+    tokenizer = tokenizer_of(trainer)
+    ends = {name: (getattr(tokenizer, name), None) for name in ENDS} | vars(trainer).get(REMEMBERED_ENDS, {})
+    before = {name: getattr(config, name, None) for name in ENDS}
     try:
-        for name, value in before.items():
-            if config is not None and value is None:
-                setattr(config, name, getattr(tokenizer, name))
+        for name, (own, left_by_trl) in ends.items():
+            if config is not None and before[name] == left_by_trl:
+                setattr(config, name, own)
         yield
     finally:
         for name, value in before.items():

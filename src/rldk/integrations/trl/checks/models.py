@@ -35,6 +35,13 @@ def _wrapper_wanted(part: str, known: KnownModel, setup: CheckedSetup) -> Iterat
             f"AutoModelForCausalLMWithValueHead.from_pretrained({part}), or let create_ppo_trainer do it",
             "plain-model-in-the-step-api",
         )
+    elif setup.generation.reads_peft_flag and not hasattr(known.given, "is_peft_model"):
+        yield Finding(
+            "issue",
+            f"{part} ({known.name}) was created by its constructor and has no is_peft_model, which {setup.trl} reads "
+            f"(huggingface/trl#858): use from_pretrained, or call fix_generation_config({part}, tokenizer)",
+            "wrapper-from-its-constructor",
+        )
 
 
 def _wrapper_as_policy(setup: CheckedSetup) -> Finding:

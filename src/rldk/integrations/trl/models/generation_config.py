@@ -1,7 +1,9 @@
-"""``fix_generation_config``: fix a value-head wrapper, or set the generation config of a plain model."""
+"""``fix_generation_config``: fix a value-head wrapper, or complete the generation config of a plain model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rldk.integrations.trl.models.aliases import ValueHeadAliases, with_aliases
@@ -19,16 +21,8 @@ def default_generation_config(tokenizer: Any) -> Any:
         ImportError: transformers is missing or broken.
         TypeError: ``tokenizer`` has no ``eos_token_id``.
     """
-    known = classify_tokenizer(tokenizer)
-    if not known.is_tokenizer:
-        raise TypeError(
-            f"tokenizer must be a transformers tokenizer, got {type(tokenizer).__name__}: "
-            f"pass AutoTokenizer.from_pretrained(...)"
-        )
     return import_or_explain("transformers").GenerationConfig(
-        eos_token_id=known.eos,
-        pad_token_id=known.pad,
-        bos_token_id=known.bos,
+        **_ids(tokenizer),
         max_length=512,
         do_sample=True,
         temperature=1.0,
@@ -42,13 +36,17 @@ def fix_generation_config(model: Model, tokenizer: Any, generation_config: Any =
     Fixes ``'AutoModelForCausalLMWithValueHead' object has no attribute 'generation_config'`` (TRL 0.12.0-1.12.0,
     huggingface/trl#2340, #2718) and the errors that follow it: it also adds ``base_model_prefix`` and the backbone
     under that name (#1977), ``is_gradient_checkpointing``, ``score`` (the same module as ``v_head``), and ``.logits``
-    on the tuple that ``forward`` returns. No weight is copied and no module is registered twice, so ``state_dict()``
-    and ``named_parameters()`` keep their keys. A second call changes nothing.
+    on the tuple that ``forward`` returns. A wrapper that was created by its constructor also gets ``is_peft_model``,
+    which only TRL's ``from_pretrained`` sets (#858). No weight is copied and no module is registered twice, so
+    ``state_dict()`` and ``named_parameters()`` keep their keys. A second call changes nothing.
+
+    A plain model keeps its generation config; only EOS, pad and BOS ids that are None are set, to the tokenizer's.
 
     Args:
-        model: A value-head wrapper, or a plain ``PreTrainedModel``, which only gets a generation config.
-        tokenizer: Provides the EOS, pad and BOS ids of the default generation config.
-        generation_config: Used unchanged instead of the default.
+        model: A value-head wrapper, or a plain ``PreTrainedModel`` or ``PeftModel``.
+        tokenizer: Provides the EOS, pad and BOS ids.
+        generation_config: Used unchanged instead. Default for a wrapper, and for a model that has none: the
+            tokenizer's ids, ``max_length=512``, ``do_sample=True``, ``temperature=1.0`` and ``top_p=1.0``.
 
     Returns:
         The same object, ``model``.
@@ -71,12 +69,67 @@ def fix_known_model(known: KnownModel, tokenizer: Any, generation_config: Any = 
                 f"load it with AutoModelForCausalLMWithValueHead or AutoModelForCausalLM"
             )
     config = generation_config
+    if config is None and not known.is_wrapper:
+        config = getattr(known.given, "generation_config", None)
+        if config is not None:
+            for name, value in _ids(tokenizer).items():
+                if getattr(config, name) is None:
+                    setattr(config, name, value)
+            return
     if config is None:
         config = default_generation_config(tokenizer)
         config.decoder_start_token_id = _decoder_start(known.inner)
     if known.is_wrapper and not isinstance(known.given, ValueHeadAliases):
         known.given.__class__ = with_aliases(known.given.__class__)
+    if known.is_wrapper and not hasattr(known.given, "is_peft_model"):
+        known.given.is_peft_model = known.is_peft  # TRL's from_pretrained sets it, its constructor does not
     known.given.generation_config = config
+
+
+def _ids(tokenizer: Any) -> dict[str, Any]:
+    known = classify_tokenizer(tokenizer)
+    if not known.is_tokenizer:
+        raise TypeError(
+            f"tokenizer must be a transformers tokenizer, got {type(tokenizer).__name__}: "
+            f"pass AutoTokenizer.from_pretrained(...)"
+        )
+    return {"eos_token_id": known.eos, "pad_token_id": known.pad, "bos_token_id": known.bos}
+
+
+@contextmanager
+def defaults_hidden(policy: Any) -> Iterator[None]:
+    """Within the context, let ``policy.generate`` use only the config that is passed to it, and its own ids.
+
+    From 4.50 on, transformers fills what the passed config does not set from the model's own, e.g. its
+    ``repetition_penalty`` and ``top_k``. TRL computes log-probabilities without them. Only calls of ``generate`` see
+    the other config, so a callback can save the model's own.
+    """
+    own = vars(policy).get("generate")
+    generate = policy.generate
+
+    def generate_without_defaults(*args: Any, **kwargs: Any) -> Any:
+        owners = {
+            module: module.generation_config
+            for module in policy.modules()
+            if vars(module).get("generation_config") is not None
+        }
+        for module, config in owners.items():
+            ids = {name: getattr(config, name) for name in ("eos_token_id", "pad_token_id", "bos_token_id")}
+            module.generation_config = type(config)(**ids)
+        try:
+            return generate(*args, **kwargs)
+        finally:
+            for module, config in owners.items():
+                module.generation_config = config
+
+    policy.generate = generate_without_defaults
+    try:
+        yield
+    finally:
+        if own is None:
+            del policy.generate
+        else:
+            policy.generate = own
 
 
 def _decoder_start(inner: Any) -> int | None:

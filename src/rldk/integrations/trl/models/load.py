@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,8 +38,8 @@ def load_tokenizer(model_name: str) -> Any:
     """Load the model's tokenizer, with padding on the left as the train API needs, and with a pad token.
 
     A tokenizer without a pad token gets a new one, and the models that `prepare_models_for_ppo` loads get an embedding
-    for it. EOS is not used as the pad token, because every generation masks what equals ``pad_token_id`` and real ends
-    of text would be masked too (huggingface/trl#5303).
+    for it: the mean of the others. EOS is not used as the pad token, because every generation masks what equals
+    ``pad_token_id`` and real ends of text would be masked too (huggingface/trl#5303).
     """
     base = adapter_base(model_name)
     if base is not None and not (Path(model_name) / "tokenizer_config.json").is_file():
@@ -147,6 +148,23 @@ def load_classifier(model_name: str, tokenizer: Any, **kwargs: Any) -> KnownMode
 
 
 def fit_embeddings(model: Any, tokenizer: Any) -> None:
-    """Grow the model's embeddings to the size of the tokenizer. Never shrink them."""
-    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(len(tokenizer))
+    """Grow the model's embeddings to the size of the tokenizer. Never shrink them.
+
+    Each new row is the mean of the old rows, so policy and reference model are equal and a new token is as unlikely as
+    the average token. A random row has a logit near 0. All logits of GPT-2 are far below 0, so it would generate
+    nothing but that token.
+    """
+    old = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) <= old:
+        return
+    options = {}
+    if "mean_resizing" in inspect.signature(model.resize_token_embeddings).parameters:
+        options["mean_resizing"] = False  # draws rows around the mean, different ones in each model
+    model.resize_token_embeddings(len(tokenizer), **options)
+    torch = import_or_explain("torch")
+    layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
+    with torch.no_grad():
+        for layer in layers:
+            for rows in (layer.weight, getattr(layer, "bias", None)):
+                if rows is not None:
+                    rows[old:] = rows[:old].mean(dim=0, dtype=torch.float32)

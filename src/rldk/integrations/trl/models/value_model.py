@@ -10,6 +10,7 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_language_model
 from rldk.integrations.trl.models.value_head import put_value_head, saved_value_head
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 
@@ -29,14 +30,14 @@ def value_model_for(
     Returns:
         A copy of the policy with the value head of the wrapper or of the policy's checkpoint. Without such a head, a
         sequence classifier from ``model_name`` or a copy of the policy, with a new head. In a copy of a PEFT policy
-        only the adapter and the head train.
+        only the adapter and the head train. A copy has no output layer, unless it shares the input embeddings' weight.
     """
     with third_party_warnings():
         if given is not None and given.is_wrapper:
             if given.inner is policy.given:
-                return as_scorer(classify(copy.deepcopy(given.given)), tokenizer)
+                return as_scorer(classify(_copy(given.given, given.inner)), tokenizer)
             # `peft_config` added an adapter to the policy.
-            wrapper = put_value_head(generation, classify(copy.deepcopy(policy.given)))
+            wrapper = put_value_head(generation, classify(_copy(policy.given, policy.inner)))
             wrapper.v_head = copy.deepcopy(given.head)
             return as_scorer(classify(wrapper), tokenizer)
         if given is not None:
@@ -44,7 +45,8 @@ def value_model_for(
         head = saved_value_head(getattr(policy.given, "name_or_path", None) if model_name is None else model_name)
         if model_name is not None and not head and not policy.is_peft:
             return load_classifier(model_name, tokenizer)
-        return as_scorer(classify(put_value_head(generation, classify(copy.deepcopy(policy.given)), head)), tokenizer)
+        wrapper = put_value_head(generation, classify(_copy(policy.given, policy.inner)), head)
+        return as_scorer(classify(wrapper), tokenizer)
 
 
 def load_value_model(generation: Generation, folder: str, tokenizer: Any) -> KnownModel:
@@ -54,4 +56,19 @@ def load_value_model(generation: Generation, folder: str, tokenizer: Any) -> Kno
         if not head:
             return load_classifier(folder, tokenizer)
         model = load_language_model(generation, folder, tokenizer, {})
+        if _untied_output_layer(model.inner) is not None:
+            model.inner.set_output_embeddings(import_or_explain("torch").nn.Identity())
         return as_scorer(classify(put_value_head(generation, model, head)), tokenizer)
+
+
+def _copy(model: Any, language_model: Any) -> Any:
+    """Copy a model without its language model's output layer, which would be dead weight and fail with DDP."""
+    layer = _untied_output_layer(language_model)
+    # `deepcopy` uses what it finds in the memo, so the layer's weights are never copied.
+    return copy.deepcopy(model, {} if layer is None else {id(layer): import_or_explain("torch").nn.Identity()})
+
+
+def _untied_output_layer(language_model: Any) -> Any:
+    layer = language_model.get_output_embeddings()
+    tied = layer is None or layer.weight is language_model.get_input_embeddings().weight
+    return None if tied else layer

@@ -93,6 +93,11 @@ class Probes:
         return hasattr(self.value_head, "supported_pretrained_model_architectures")
 
     @cached_property
+    def reads_peft_flag(self) -> bool:
+        """Whether a wrapper's ``forward`` reads ``is_peft_model``, which only from_pretrained sets: from 0.4.7 on."""
+        return "self.is_peft_model" in _code_of(self.value_head.forward)
+
+    @cached_property
     def refers_to_policy_without_adapter(self) -> bool:
         """Whether TRL uses a PEFT policy without its adapter as the reference model if that is None.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
 from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import generation_of_trainer
 
@@ -51,13 +53,15 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
     """
     generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
     calls = _Calls(trainer, steps, updates, calls_all=not generation.calls_callbacks)
+    policy = trainer.accelerator.unwrap_model(trainer.model).policy
     dataloader = trainer.dataloader
     trainer.dataloader = _Prompts(BatchStream.of(trainer), calls.before_batch)
     trainer.callback_handler.callbacks.insert(0, calls.bridge)
     setattr(trainer.args, generation.planned_updates_option, steps)  # train() makes this many, then returns
     try:
         calls.begin()
-        trainer.train()
+        with defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext():
+            trainer.train()
         calls.end()
     except _StoppedError:
         calls.stop()

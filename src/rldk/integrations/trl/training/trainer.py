@@ -21,7 +21,12 @@ from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
-from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer, fix_train_trainer, mapping_in_trl_core
+from rldk.integrations.trl.training.trainer_fixes import (
+    ends_remembered,
+    fix_step_trainer,
+    fix_train_trainer,
+    mapping_in_trl_core,
+)
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -58,7 +63,8 @@ def create_ppo_trainer(
             ``data_collator``.
         callbacks: transformers callbacks. `run_ppo` calls them around each update on both APIs.
         tokenizer: The tokenizer of the models.
-        generation_config: For the policy. Default: see `fix_generation_config`.
+        generation_config: For the policy. Default: see `fix_generation_config`. With the default, `run_ppo` generates
+            with the config's options alone in the train API, as TRL computes log-probabilities without others.
         model: The policy: a value-head wrapper or a causal language model.
         ref_model: The reference model: a wrapper or a causal language model, but not the same object as ``model``.
             Default: a copy of the policy as it is now.
@@ -120,7 +126,9 @@ def create_ppo_trainer(
         )
         if generation.api == "step":
             return _step_trainer(generation, trainer_class, arguments | trainer_kwargs, parts.reward_model, callbacks)
-        return _train_trainer(generation, trainer_class, arguments | trainer_kwargs, ppo_config)
+        trainer = _train_trainer(generation, trainer_class, arguments | trainer_kwargs, ppo_config)
+        trainer._rldk_hides_defaults = generation_config is None  # `run_ppo` reads this
+        return trainer
 
 
 def _generation(config: Any, api: PPOApi | None) -> Generation:
@@ -170,7 +178,8 @@ def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: 
     with third_party_warnings():
         trainer: Any = object.__new__(trainer_class)
         trainer.optimizer_cls_and_kwargs = None  # transformers 4.47+ reads it; TRL sets it from 0.12.0 on
-        trainer.__init__(**arguments)
+        with ends_remembered(trainer, arguments[generation.names["model"]]):
+            trainer.__init__(**arguments)
         for callback in later:
             trainer.add_callback(callback)
     fix_train_trainer(generation, trainer)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rldk.integrations.trl.checkpoints.save_and_load import ends_of_texts
+from rldk.integrations.trl.checkpoints.save_and_load import ENDS, REMEMBERED_ENDS, ends_of_texts
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 
@@ -45,6 +45,15 @@ def fix_step_trainer(generation: Generation, trainer: Any) -> None:
         trainer.model_params = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
     if generation.flattens_with_collections and "step" not in vars(trainer):
         trainer.step = mapping_in_trl_core()(trainer.step)
+
+
+@contextmanager
+def ends_remembered(trainer: Any, policy: Any) -> Iterator[None]:
+    """Remember the EOS and padding ids that TRL's constructor, called in the context, removes. See `ends_of_texts`."""
+    config = getattr(policy, "generation_config", None)
+    own = {name: getattr(config, name, None) for name in ENDS}
+    yield
+    setattr(trainer, REMEMBERED_ENDS, {name: (own[name], getattr(config, name, None)) for name in ENDS})
 
 
 def fix_train_trainer(generation: Generation, trainer: Any) -> None:
@@ -82,7 +91,7 @@ def _with_ends_of_texts(generation: Generation, save_model: Callable[..., None],
 
     def save(output_dir: str | None = None, _internal_call: bool = False) -> None:
         model = trainer.accelerator.unwrap_model(trainer.model)
-        with ends_of_texts(model.policy, trainer.processing_class):
+        with ends_of_texts(trainer, model.policy):
             if not generation.saves_value_model_too:
                 save_model(output_dir, _internal_call)
                 return

@@ -152,4 +152,15 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         found=True,
         fixed_by="create_ppo_trainer",
     ),
+    Failure(
+        id="wrapper-from-its-constructor",
+        message=r"'\w+WithValueHead' object has no attribute 'is_peft_model'",
+        releases=">=0.4.7,<0.12",
+        cause="the value-head wrapper was created by its constructor, which does not set is_peft_model; the step API "
+        "reads it",
+        advice="create the wrapper with from_pretrained(model), or fix it with fix_generation_config",
+        link=f"{_TRL}/858",
+        found=True,
+        fixed_by="create_ppo_trainer",
+    ),
 )

@@ -45,7 +45,7 @@ def each_part_is_where_it_belongs(raw):
 
 @fixes("step-api-positions", create_ppo_trainer)
 def what_is_missing_is_built(raw):
-    with pytest.warns(UserWarning, match="no reward_model was given"):
+    with pytest.warns(UserWarning, match="no reward_model was passed"):
         run = OurRun(raw, name=raw.model_name, reward_model=None)
     assert next(run.trainer.reward_model.parameters()).numel() > 0
     assert run.train().weights.moved(run.value_model)

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from both_apis import EACH_API, WITH_PPOV2, config_of
+from raw_program import older_python
 
 from rldk.integrations.trl import create_ppo_trainer, run_ppo
 from rldk.integrations.trl.releases.generations import generation_of
@@ -104,7 +105,8 @@ def test_an_instance_of_its_own_constructor_runs_too(make_ppo_setup, recorder, a
     cls = subclass_of(generation.trainer, train=generation.api == "train")
     trainer = object.__new__(cls)
     trainer.optimizer_cls_and_kwargs = None
-    trainer.__init__(**generation.arguments(parts), **rest)
+    with older_python(generation.version):
+        trainer.__init__(**generation.arguments(parts), **rest)
     updates = run_ppo(trainer, 4, **kwargs)
     assert len(updates) == 4
     assert trainer.state.global_step == 4

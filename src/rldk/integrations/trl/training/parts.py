@@ -43,6 +43,7 @@ def complete_parts(
     tokenizer: Any,
     generation_config: Any,
     peft_config: Any,
+    shares_layers: bool = False,
 ) -> PPOParts:
     """Build the parts that are None from ``model_name``, and wrap or unwrap the others. Weights are kept.
 
@@ -56,6 +57,7 @@ def complete_parts(
         tokenizer: The tokenizer of the models, or None.
         generation_config: For the policy and the reference model.
         peft_config: Turns the policy into a PEFT model. With its adapter off, the policy is its own reference.
+        shares_layers: Leave a missing reference model to TRL, which freezes the layers that are to be shared.
 
     Raises:
         ValueError: A part is missing and there is nothing to build it from; the policy is an encoder-decoder and the
@@ -82,7 +84,7 @@ def complete_parts(
         ref_model = as_policy(generation, classify(ref_model), tokenizer, copy.deepcopy(generation_config)).given
     elif policy.is_peft:
         ref_model = reference_without_adapter(generation, policy.given)
-    else:
+    elif not shares_layers:
         # 0.12 does not build one (huggingface/trl#2353). Frozen, as TRL's create_reference_model makes it.
         ref_model = copy.deepcopy(policy.given).eval().requires_grad_(False)
     value = classify(value_model)

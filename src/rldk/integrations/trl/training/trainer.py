@@ -26,6 +26,7 @@ from rldk.integrations.trl.training.trainer_fixes import (
     fix_step_trainer,
     fix_train_trainer,
     mapping_in_trl_core,
+    share_frozen,
 )
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -76,9 +77,11 @@ def create_ppo_trainer(
             ``"train"`` is ``PPOv2Trainer``.
         trainer_class: Your own subclass of TRL's trainer. Default: TRL's.
         **trainer_kwargs: Passed to the constructor of TRL's trainer or of your subclass, e.g. ``eval_dataset``. The
-            train API samples completions of its prompts if ``num_sample_generations`` is above 0. ``peft_config``,
-            e.g. a ``LoraConfig``, works from 0.4.0 on: of the policy only the adapter trains, together with the value
-            head (step API) or the value model (train API). The policy with its adapter turned off is the reference.
+            train API samples completions of its prompts if ``num_sample_generations`` is above 0.
+            ``num_shared_layers`` (step API) freezes the first layers of the policy, and a reference model that you do
+            not pass uses them too. ``peft_config``, e.g. a ``LoraConfig``, works from 0.4.0 on: of the policy only the
+            adapter trains, together with the value head (step API) or the value model (train API). The policy with
+            its adapter turned off is the reference.
 
     Returns:
         The trainer. Run it with `run_ppo` on either API.
@@ -109,6 +112,7 @@ def create_ppo_trainer(
         tokenizer=tokenizer,
         generation_config=generation_config,
         peft_config=peft_config,
+        shares_layers=trainer_kwargs.get("num_shared_layers") is not None,
     )
     objects = parts.objects()
     if "data_collator" not in trainer_kwargs:
@@ -167,6 +171,8 @@ def _step_trainer(
         trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
+    if arguments.get("num_shared_layers") is not None and arguments["ref_model"] is None:
+        share_frozen(trainer)
     trainer.reward_model = reward_model.given  # the step API leaves scoring to its caller; `run_ppo` reads this
     return trainer
 

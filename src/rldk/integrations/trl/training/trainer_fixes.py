@@ -47,6 +47,21 @@ def fix_step_trainer(generation: Generation, trainer: Any) -> None:
         trainer.step = mapping_in_trl_core()(trainer.step)
 
 
+def share_frozen(trainer: Any) -> None:
+    """Let the reference model use the policy's own frozen parameters.
+
+    With ``num_shared_layers``, TRL 0.2.0-0.11.4 freeze the shared layers of the policy, but the reference model keeps
+    copies of them.
+    """
+    model, reference = (trainer.accelerator.unwrap_model(part) for part in (trainer.model, trainer.ref_model))
+    frozen = {name: parameter for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    own = {id(copied): frozen[name] for name, copied in reference.named_parameters() if name in frozen}
+    for module in reference.modules():  # not by name: a tied parameter has several
+        for name, parameter in module._parameters.items():
+            if id(parameter) in own:
+                module._parameters[name] = own[id(parameter)]
+
+
 @contextmanager
 def ends_remembered(trainer: Any, policy: Any) -> Iterator[None]:
     """Remember the EOS and padding ids that TRL's constructor, called in the context, removes. See `ends_of_texts`."""

@@ -25,6 +25,13 @@ _STEP_COMPUTES = frozenset(
     | {"is_encoder_decoder", "is_peft_model"}
 )
 
+# accelerate's functions, of which each release of it has some, and their arguments.
+_ACCELERATORS: Mapping[str, Mapping[str, bool]] = {
+    **{f"is_{kind}_available": {} for kind in ("cuda", "mps", "xpu", "npu", "hpu", "mlu", "musa", "sdaa", "neuron")},
+    "is_torch_xla_available": {"check_is_tpu": True},
+    "is_tpu_available": {},
+}
+
 
 def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = None, **options: Any) -> Any:
     """Create the installed release's ``PPOConfig`` from one vocabulary of options.
@@ -111,8 +118,14 @@ def _train_arguments(known: frozenset[str], options: Options) -> Options:
 
 
 def _has_accelerator() -> bool:
-    torch = import_or_explain("torch")
-    return bool(torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available())
+    """Whether the installed accelerate finds an accelerator. Its state is not created, because it may be set later."""
+    utils = import_or_explain("accelerate.utils")
+    with third_party_warnings():  # the vendors' plugins for torch are imported
+        return any(
+            bool(getattr(utils, name)(**arguments))
+            for name, arguments in _ACCELERATORS.items()
+            if hasattr(utils, name)
+        )
 
 
 def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], options: Options) -> Options:

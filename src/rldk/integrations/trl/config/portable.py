@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from typing import Any
 
@@ -35,9 +36,10 @@ def portable_config(config: Any) -> dict[str, Any]:
     ``create_ppo_config(**portable_config(config))`` creates an equal config on the same release. On another release it
     sets up the same run, as far as a config determines it. Options with a default that differs between releases are
     always included. Options that only one release has keep their names, are included if they differ from its default,
-    and are refused by other releases. Options that TRL computes itself (``batch_size`` in the train API,
-    ``world_size``, ...) and options that the train API never reads (``max_grad_norm``, ``max_steps``, ...) are left
-    out.
+    and are refused by other releases. The fields of your own subclass are included in the same way, and
+    `create_ppo_config` refuses them, because it creates the release's own class. Options that TRL computes itself
+    (``batch_size`` in the train API, ``world_size``, ...) and options that the train API never reads
+    (``max_grad_norm``, ``max_steps``, ...) are left out.
 
     In the step API, ``num_mini_batches`` is ``batch_size / (mini_batch_size * gradient_accumulation_steps)``. Releases
     before 0.3.0 optimize sample by sample, so there ``per_device_train_batch_size`` is the whole batch. An adaptive KL
@@ -61,6 +63,7 @@ def portable_config(config: Any) -> dict[str, Any]:
             f"pass a config from create_ppo_config or from TRL's PPOConfig"
         )
     options = _from_step(generation, config) if generation.api == "step" else _from_train(generation, config)
+    options |= _own_fields(generation, config)
     if hasattr(config, "output_dir"):
         options["output_dir"] = str(config.output_dir)
     if generation.is_ppov2:
@@ -93,6 +96,18 @@ def _from_train(generation: Generation, config: Any) -> Options:
         if (name in _ALWAYS and value is not None) or value != _plain(name, getattr(default, name)):
             options[name] = value
     return dict(sorted(options.items(), key=lambda item: PORTABLE.index(item[0]) if item[0] in PORTABLE else 99))
+
+
+def _own_fields(generation: Generation, config: Any) -> Options:
+    """Return the fields of a user's subclass that differ from its defaults, so that `create_ppo_config` names them."""
+    options = {}
+    for field in dataclasses.fields(config):
+        if field.init and field.name not in generation.options:
+            factory = field.default_factory
+            default = field.default if factory is dataclasses.MISSING else factory()
+            if getattr(config, field.name) != default:
+                options[field.name] = getattr(config, field.name)
+    return options
 
 
 def _plain(name: str, value: Any) -> Any:

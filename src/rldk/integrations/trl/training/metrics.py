@@ -9,6 +9,7 @@ it samples at. So the inputs of the metrics are read from the running trainer, a
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -97,12 +98,15 @@ def _training_variables(frame: FrameType | None) -> Mapping[str, Any]:
 
 def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, float]:
     if not variables:
+        missing = ", ".join(theirs for theirs in _TRAIN_METRICS.values() if theirs not in entry)
+        absent = f"; it does not log {missing}, so those metrics are NaN" if missing else ""
         warnings.warn(
             f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so metrics are returned as it logs them: "
-            f"entropy may count padding, the score may include a penalty, and means may count empty minibatches",
+            f"entropy may count padding, the score may include a penalty, and means may count empty minibatches"
+            f"{absent}",
             stacklevel=4,
         )
-        return {ours: entry[theirs] for ours, theirs in _TRAIN_METRICS.items()}
+        return {ours: float(entry.get(theirs, math.nan)) for ours, theirs in _TRAIN_METRICS.items()}
     args, logprobs, ref_logprobs, padding, scores, with_eos = (variables[name] for name in _ROLLOUT)
     penalty = getattr(args, "missing_eos_penalty", None) or 0.0
     numbers = {

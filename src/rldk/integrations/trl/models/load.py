@@ -34,18 +34,24 @@ class PPOModels(NamedTuple):
     tokenizer: Any
 
 
-def load_tokenizer(model_name: str) -> Any:
+def load_tokenizer(model_name: str, **kwargs: Any) -> Any:
     """Load the model's tokenizer, with padding on the left as the train API needs, and with a pad token.
 
     A tokenizer without a pad token gets a new one, and the models that `prepare_models_for_ppo` loads get an embedding
     for it: the mean of the others. EOS is not used as the pad token, because every generation masks what equals
     ``pad_token_id`` and real ends of text would be masked too (huggingface/trl#5303).
+
+    Args:
+        model_name: A Hub id or a folder.
+        **kwargs: As passed to the models' ``from_pretrained``. Those that say where the files are found are used.
     """
     base = adapter_base(model_name)
     if base is not None and not (Path(model_name) / "tokenizer_config.json").is_file():
         model_name = base  # an adapter is often saved without its tokenizer
     with third_party_warnings():
-        tokenizer = import_or_explain("transformers").AutoTokenizer.from_pretrained(model_name)
+        tokenizer = import_or_explain("transformers").AutoTokenizer.from_pretrained(
+            model_name, **{key: value for key, value in kwargs.items() if key in _CONFIG_ARGUMENTS}
+        )
         if tokenizer.pad_token_id is None:
             tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     tokenizer.padding_side = "left"
@@ -78,7 +84,7 @@ def prepare_models_for_ppo(
     """
     generation = installed_generation()
     if tokenizer is None:
-        tokenizer = load_tokenizer(model_name)
+        tokenizer = load_tokenizer(model_name, **from_pretrained_kwargs)
     policy, reference = (
         load_policy(generation, model_name, tokenizer, copy.deepcopy(generation_config), **from_pretrained_kwargs)
         for _ in range(2)

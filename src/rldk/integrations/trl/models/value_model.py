@@ -15,7 +15,12 @@ from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 
 def value_model_for(
-    generation: Generation, given: KnownModel | None, policy: KnownModel, tokenizer: Any, model_name: str | None
+    generation: Generation,
+    given: KnownModel | None,
+    policy: KnownModel,
+    tokenizer: Any,
+    model_name: str | None,
+    **kwargs: Any,
 ) -> KnownModel:
     """Create the value model for a policy.
 
@@ -26,6 +31,7 @@ def value_model_for(
         policy: The policy as it will be trained.
         tokenizer: The tokenizer of the policy.
         model_name: Where the policy was loaded from. None for a policy that exists only in memory.
+        **kwargs: Passed to ``from_pretrained`` if the value model is loaded.
 
     Returns:
         A copy of the policy with the value head of the wrapper or of the policy's checkpoint. Without such a head, a
@@ -44,18 +50,18 @@ def value_model_for(
             model_name = None  # it may name a different model than the one passed
         head = saved_value_head(getattr(policy.given, "name_or_path", None) if model_name is None else model_name)
         if model_name is not None and not head and not policy.is_peft:
-            return load_classifier(model_name, tokenizer)
+            return load_classifier(model_name, tokenizer, **kwargs)
         wrapper = put_value_head(generation, classify(_copy(policy.given, policy.inner)), head)
         return as_scorer(classify(wrapper), tokenizer)
 
 
-def load_value_model(generation: Generation, folder: str, tokenizer: Any) -> KnownModel:
+def load_value_model(generation: Generation, folder: str, tokenizer: Any, **kwargs: Any) -> KnownModel:
     """Load a value model that was saved separately to ``folder``, with its trained head."""
     with third_party_warnings():
         head = saved_value_head(folder)
         if not head:
-            return load_classifier(folder, tokenizer)
-        model = load_language_model(generation, folder, tokenizer, {})
+            return load_classifier(folder, tokenizer, **kwargs)
+        model = load_language_model(generation, folder, tokenizer, kwargs)
         if _untied_output_layer(model.inner) is not None:
             model.inner.set_output_embeddings(import_or_explain("torch").nn.Identity())
         return as_scorer(classify(put_value_head(generation, model, head)), tokenizer)

@@ -43,6 +43,7 @@ def complete_parts(
     tokenizer: Any,
     generation_config: Any,
     peft_config: Any,
+    init_kwargs: dict[str, Any],
     shares_layers: bool = False,
 ) -> PPOParts:
     """Build the parts that are None from ``model_name``, and wrap or unwrap the others. Weights are kept.
@@ -57,6 +58,7 @@ def complete_parts(
         tokenizer: The tokenizer of the models, or None.
         generation_config: For the policy and the reference model.
         peft_config: Turns the policy into a PEFT model. With its adapter off, the policy is its own reference.
+        init_kwargs: Passed to every ``from_pretrained`` here.
         shares_layers: Leave a missing reference model to TRL, which freezes the layers that are to be shared.
 
     Raises:
@@ -70,10 +72,10 @@ def complete_parts(
     if peft_config is not None:
         require_peft(generation)  # before a large model is loaded
     if tokenizer is None:
-        tokenizer = load_tokenizer(str(model_name))
+        tokenizer = load_tokenizer(str(model_name), **init_kwargs)
     given = None if model is None else classify(model)
     if given is None:
-        policy = load_policy(generation, str(model_name), tokenizer, generation_config)
+        policy = load_policy(generation, str(model_name), tokenizer, generation_config, **init_kwargs)
     else:
         policy = as_policy(generation, given, tokenizer, generation_config)
     if peft_config is not None:
@@ -90,14 +92,15 @@ def complete_parts(
     value = classify(value_model)
     if generation.api == "train":
         if value_model is None:
-            value = value_model_for(generation, given, policy, tokenizer, model_name)
+            value = value_model_for(generation, given, policy, tokenizer, model_name, **init_kwargs)
         value = as_scorer(value, tokenizer)
-    return PPOParts(
-        policy, ref_model, _reward_model(generation, reward_model, model_name, tokenizer), value, tokenizer
-    )
+    scorer = _reward_model(generation, reward_model, model_name, tokenizer, init_kwargs)
+    return PPOParts(policy, ref_model, scorer, value, tokenizer)
 
 
-def _reward_model(generation: Generation, reward: Any, model_name: str | None, tokenizer: Any) -> KnownModel:
+def _reward_model(
+    generation: Generation, reward: Any, model_name: str | None, tokenizer: Any, init_kwargs: dict[str, Any]
+) -> KnownModel:
     if reward is not None:
         known = classify(reward)
         check_reward_model(known)
@@ -109,7 +112,7 @@ def _reward_model(generation: Generation, reward: Any, model_name: str | None, t
             f"meaningless unless that checkpoint has a trained score head: pass reward_model",
             stacklevel=4,
         )
-        known = load_classifier(model_name, tokenizer)
+        known = load_classifier(model_name, tokenizer, **init_kwargs)
     if known.is_function:
         return classify(as_reward_module(reward, tokenizer)) if generation.api == "train" else known
     return as_scorer(known, tokenizer)

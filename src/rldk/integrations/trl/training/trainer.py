@@ -47,6 +47,7 @@ def create_ppo_trainer(
     validate_setup: bool = True,
     api: PPOApi | None = None,
     trainer_class: type[Any] | None = None,
+    model_init_kwargs: dict[str, Any] | None = None,
     **trainer_kwargs: Any,
 ) -> Any:
     """Create the ``PPOTrainer`` of the installed TRL release.
@@ -76,6 +77,8 @@ def create_ppo_trainer(
         api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
             ``"train"`` is ``PPOv2Trainer``.
         trainer_class: Your own subclass of TRL's trainer. Default: TRL's.
+        model_init_kwargs: Passed to ``from_pretrained`` of every part that is built here, e.g. ``dtype``, ``revision``,
+            ``attn_implementation``, ``device_map`` or ``trust_remote_code``, as TRL's own configs name it.
         **trainer_kwargs: Passed to the constructor of TRL's trainer or of your subclass, e.g. ``eval_dataset``. The
             train API samples completions of its prompts if ``num_sample_generations`` is above 0.
             ``num_shared_layers`` (step API) freezes the first layers of the policy, and a reference model that you do
@@ -98,10 +101,10 @@ def create_ppo_trainer(
     _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
-    saved = saved_value_model(model_name)
+    saved, init_kwargs = saved_value_model(model_name), dict(model_init_kwargs or {})
     if generation.api == "train" and model is None and value_model is None and saved is not None:
-        tokenizer = load_tokenizer(str(model_name)) if tokenizer is None else tokenizer
-        value_model = load_value_model(generation, saved, tokenizer).given
+        tokenizer = load_tokenizer(str(model_name), **init_kwargs) if tokenizer is None else tokenizer
+        value_model = load_value_model(generation, saved, tokenizer, **init_kwargs).given
     parts = complete_parts(
         generation,
         model_name,
@@ -112,6 +115,7 @@ def create_ppo_trainer(
         tokenizer=tokenizer,
         generation_config=generation_config,
         peft_config=peft_config,
+        init_kwargs=init_kwargs,
         shares_layers=trainer_kwargs.get("num_shared_layers") is not None,
     )
     objects = parts.objects()

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.trl_ppo
 @EACH_API
 def test_the_fields_of_a_config_subclass_are_not_dropped(make_ppo_setup, api):
     base = type(config_of(make_ppo_setup(), api))
+    if not dataclasses.fields(base):
+        pytest.skip("this release's PPOConfig has its own __init__ and no fields, so a dataclass cannot add to it")
 
     @dataclasses.dataclass
     class Mine(base):

@@ -77,8 +77,8 @@ def create_ppo_trainer(
         api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
             ``"train"`` is ``PPOv2Trainer``.
         trainer_class: Your own subclass of TRL's trainer. Default: TRL's.
-        model_init_kwargs: Passed to ``from_pretrained`` of every part that is built here, e.g. ``dtype``, ``revision``,
-            ``attn_implementation``, ``device_map`` or ``trust_remote_code``, as TRL's own configs name it.
+        model_init_kwargs: Passed to ``from_pretrained`` of every part that is built here, e.g. ``dtype``,
+            ``revision``, ``attn_implementation``, ``device_map`` or ``trust_remote_code``.
         **trainer_kwargs: Passed to the constructor of TRL's trainer or of your subclass, e.g. ``eval_dataset``. The
             train API samples completions of its prompts if ``num_sample_generations`` is above 0.
             ``num_shared_layers`` (step API) freezes the first layers of the policy, and a reference model that you do

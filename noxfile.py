@@ -109,12 +109,13 @@ def runner(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time cells serially and with -j 2, the overhead of our own code, and reward models; after --: cells."""
+    """Time cells serially and with -j 2, our own code and reward models, and count weights; after --: cells."""
     session.run(sys.executable, "benchmarks/matrix_speed.py", *session.posargs, external=True)
     # Needs torch and transformers: runs in the environment that the matrix made for a cell of the step API.
     python = ROOT / ".nox/trl_matrix-0-11-4/bin/python"
     if python.exists():
         source = {"PYTHONPATH": str(ROOT / "src")}
-        session.run(str(python), "benchmarks/reward_batches.py", external=True, env=source)
+        for name in ("reward_batches", "weights_held"):
+            session.run(str(python), f"benchmarks/{name}.py", external=True, env=source)
     else:
-        session.warn("benchmarks/reward_batches.py needs the cell 0.11.4: run with `nox -s bench -- 0.11.4`")
+        session.warn("two benchmarks need the cell 0.11.4: run `nox -s bench -- 0.11.4`")

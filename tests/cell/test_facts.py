@@ -72,7 +72,7 @@ def test_a_value_is_the_one_that_its_docstring_says(fact, version):
 
 def test_each_named_fact_is_here():
     shown = {name for name, value in vars(Generation.__mro__[1]).items() if hasattr(value, "attrname")}
-    about_values = {"options", "default_options", "value_head_of_encoder_decoders", "_policy_and_value"}
+    about_values = {"options", "value_head_of_encoder_decoders", "_policy_and_value"}
     assert shown - about_values == FACTS.keys() | VALUES.keys()
 
 

@@ -44,12 +44,6 @@ class Probes:
         return tuple(inspect.signature(self.config).parameters)
 
     @cached_property
-    def default_options(self) -> Mapping[str, Any]:
-        """Option -> the default that the class declares, without options that have a factory."""
-        fields = dataclasses.fields(self.config)
-        return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
-
-    @cached_property
     def is_ppov2(self) -> bool:
         """Whether this is ``PPOv2Trainer``, the train API of releases that also have the step API: 0.9.2-0.11.4."""
         return self.config.__name__ == "PPOv2Config"
@@ -77,7 +71,8 @@ class Probes:
     @cached_property
     def checkpoints_by_default(self) -> bool:
         """Whether ``gradient_checkpointing`` is on by default: from 0.22.0 on."""
-        return self.default_options.get("gradient_checkpointing") is True
+        defaults = {field.name: field.default for field in dataclasses.fields(self.config)}
+        return defaults.get("gradient_checkpointing") is True
 
     # The models.
 

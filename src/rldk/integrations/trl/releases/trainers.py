@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from rldk.integrations.trl.releases.generations import Generation, installed_generation
@@ -28,6 +29,21 @@ def tokenizer_of(trainer: Any) -> Any:
     """Return a trainer's tokenizer, which is called ``processing_class`` from 0.12.0 on."""
     # Not with getattr, because the property in transformers warns.
     return vars(trainer).get("processing_class") or trainer.tokenizer
+
+
+def has_processing_class(trainer: Any) -> bool:
+    """Whether the tokenizer is ``processing_class``. PPOv2 sets ``tokenizer``, which transformers 5 does not read."""
+    return hasattr(trainer, "processing_class")
+
+
+def saves_with_metrics(trainer: Any) -> bool:
+    """Whether ``_save_checkpoint`` takes ``metrics``, as before transformers 4.47 (huggingface/trl#3998)."""
+    return "metrics" in inspect.signature(trainer._save_checkpoint).parameters
+
+
+def counts_episodes(trainer: Any) -> bool:
+    """Whether the trainer's state counts episodes: not in PPOv2 of 0.9.2-0.9.6."""
+    return hasattr(trainer.state, "episode")
 
 
 def reference_of(trainer: Any) -> Any:

@@ -16,8 +16,9 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
+from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.releases.trainers import generation_of_trainer, reference_of
+from rldk.integrations.trl.releases.trainers import reference_of
 
 # Portable name -> TRL's name, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
 _TRAIN_METRICS: Mapping[str, str] = {
@@ -122,7 +123,7 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
 
 
 @contextmanager
-def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]:
+def watched_step(generation: Generation, trainer: Any, temperature: float) -> Iterator[dict[str, float]]:
     """Within the context, compute ``kl`` and ``entropy`` while the step API's ``step()`` runs.
 
     At a temperature other than 1, each forward pass of the rollout runs a second time with its logits divided by the
@@ -132,7 +133,7 @@ def watched_step(trainer: Any, temperature: float) -> Iterator[dict[str, float]]
     numbers: dict[str, float] = {}
     scaled: list[Any] = []
     forward, record = trainer.batched_forward_pass, trainer.record_step_stats
-    both_models = generation_of_trainer(trainer).forwards_both_models
+    both_models = generation.forwards_both_models
 
     def forward_at_temperature(*args: Any, **kwargs: Any) -> Any:
         result = forward(*args, **kwargs)

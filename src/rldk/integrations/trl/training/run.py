@@ -9,6 +9,7 @@ from typing import Any
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.prompts import padding_side, without_padding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
+from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
@@ -92,7 +93,8 @@ def _step_updates(
     trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any]
 ) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
-    fix_step_trainer(generation_of_trainer(trainer), trainer)  # in case create_ppo_trainer did not create it
+    generation = generation_of_trainer(trainer)
+    fix_step_trainer(generation, trainer)  # in case create_ppo_trainer did not create it
     rows = getattr(trainer.config, "mini_batch_size", trainer.config.batch_size)  # before 0.3.0 there is no such size
     batches = BatchStream.of(trainer)
     callbacks = StepCallbacks.of(trainer)
@@ -100,14 +102,14 @@ def _step_updates(
         # Before 0.3.0 an epoch ends with a smaller batch, which `step()` rejects.
         batch = next(batch for batch in batches if len(batch["input_ids"]) == trainer.config.batch_size)
         queries = without_padding(trainer.tokenizer, batch)
-        responses = _generate(trainer, queries, generation_kwargs)
+        responses = _generate(generation, trainer, queries, generation_kwargs)
         # An encoder-decoder's response begins with the decoder's start token, which is not part of the text.
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
         scores = score_responses(known_reward, trainer.tokenizer, queries, texts, rows)
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
         # TRL's forward pass counts positions from the start of a row, so padding on the left would shift them.
-        with padding_side(trainer.tokenizer, "right"), watched_step(trainer, temperature) as rollout:
+        with padding_side(trainer.tokenizer, "right"), watched_step(generation, trainer, temperature) as rollout:
             stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
         metrics = step_numbers(trainer, rollout, scores, stats)
         callbacks.log({**stats, **metrics})
@@ -124,8 +126,8 @@ def _check_batches(trainer: Any, size: int) -> None:
         )
 
 
-def _generate(trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
-    config, tokenizer, generation = trainer.config, trainer.tokenizer, generation_of_trainer(trainer)
+def _generate(generation: Generation, trainer: Any, queries: list[Any], overrides: dict[str, Any]) -> list[Any]:
+    config, tokenizer = trainer.config, trainer.tokenizer
     # TRL masks the first and last token of an encoder-decoder, which leaves nothing of a one-token response.
     shortest = max(generation.shortest_response, 2 if trainer.is_encoder_decoder else 1)
     kwargs = {

@@ -12,7 +12,7 @@ from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.releases.trainers import generation_of_trainer
+from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
 
 
 class _StoppedError(Exception):
@@ -122,7 +122,7 @@ class _Calls:
             if getattr(args, schedule):
                 every = getattr(args, schedule)
                 setattr(state, schedule, every if every >= 1 else math.ceil(every * state.max_steps))
-        if hasattr(state, "episode"):
+        if counts_episodes(self._trainer):
             state.episode = self._done * args.batch_size
 
     def _show(self, state: Any, logs: dict[str, Any]) -> None:

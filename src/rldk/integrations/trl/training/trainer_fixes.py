@@ -8,7 +8,6 @@ from __future__ import annotations
 import collections
 import collections.abc
 import functools
-import inspect
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from rldk.integrations.trl.checkpoints.save_and_load import ENDS, REMEMBERED_ENDS, ends_of_texts
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
 
 
 @contextmanager
@@ -73,10 +73,11 @@ def ends_remembered(trainer: Any, policy: Any) -> Iterator[None]:
 
 def fix_train_trainer(generation: Generation, trainer: Any) -> None:
     """Fix a trainer of the train API: ``processing_class``, callback states, ``save_model``, ``_save_checkpoint``."""
-    if not hasattr(trainer, "processing_class"):  # PPOv2 sets only `tokenizer`, which transformers 5 no longer reads
+    if not has_processing_class(trainer):
         trainer.processing_class = trainer.tokenizer
     _keep_callback_states(trainer)
-    trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
+    if not saves_with_metrics(trainer):
+        trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
     trainer.save_model = _with_ends_of_texts(generation, trainer.save_model, trainer)
 
 
@@ -91,8 +92,6 @@ def _keep_callback_states(trainer: Any) -> None:
 
 def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None]:
     """Drop ``metrics``, which TRL 0.12-0.22.2 pass and transformers 4.47 no longer takes (huggingface/trl#3998)."""
-    if "metrics" in inspect.signature(save_checkpoint).parameters:
-        return save_checkpoint
 
     @functools.wraps(save_checkpoint)
     def save(*args: Any, metrics: None = None, **kwargs: Any) -> None:

@@ -17,6 +17,9 @@ nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 
+# One release for each API generation whose tests TRL has published.
+PEERS = ["0.7.11", "0.11.4", "0.16.1", "0.23.0", "0.26.2", "1.12.0"]
+
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 trl_matrix(
@@ -105,6 +108,15 @@ def runner(session: nox.Session) -> None:
     """Run a small real matrix: choices, crashes, `kill -9` at random moments, a full disk. Needs the index."""
     session.install(".", *group("test"))
     session.run("pytest", "tests/runner", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("release", PEERS)
+def peer(session: nox.Session, release: str) -> None:
+    """Run TRL's own PPO tests of a release with TRL alone and with ours; after --: --repository, where git has TRL."""
+    lock = ROOT / f"src/rldk_trl/constraints/{release}.txt"
+    session.install("--requirement", str(lock), ".", "parameterized", "pip", "pypi-simple")
+    maintain(session, "peer", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -13,6 +13,7 @@ from rldk_maintenance.architecture.pages import make
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.locking import make_lock
 from rldk_maintenance.nightly import decide, read_issue, read_run
+from rldk_maintenance.peer.command import add_command as add_peer
 from rldk_maintenance.tables.command import add_command as add_tables
 from rldk_trl.cli import run_command
 from rldk_trl.files import write_whole
@@ -23,7 +24,9 @@ from rldk_trl.runner.uv_tool import find_uv, uv_environment
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, or 2 after one line on standard error."""
-    return run_command("rldk_maintenance", "Commands for maintainers of rldk-trl.", [_add_commands, add_tables], argv)
+    return run_command(
+        "rldk_maintenance", "Commands for maintainers of rldk-trl.", [_add_commands, add_tables, add_peer], argv
+    )
 
 
 def _add_commands(commands: Any) -> None:

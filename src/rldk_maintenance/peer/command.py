@@ -44,7 +44,7 @@ def _peer(options: argparse.Namespace) -> None:
         missing = make_stand_ins(test_file, work)
         reports = {way: _run(way, test_file, work, results / f"{release}-{way}") for way in WAYS}
         record = _records(work / "record.jsonl")
-    summary = _summary(release, source, missing, reports, record)
+    summary = summarize(release, source, missing, reports, record)
     write_whole(results / f"{release}.json", json.dumps(summary, indent=2) + "\n")
     print(_page(summary))
     if not summary["counts"]["alone"]["passed"]:
@@ -52,7 +52,7 @@ def _peer(options: argparse.Namespace) -> None:
     if summary["changed"]:
         raise MaintenanceError(
             f"peer: {len(summary['changed'])} tests of TRL {release} end differently with the library; see "
-            f" .matrix/peer/{release}-created.log"
+            f".matrix/peer/{release}-created.log"
         )
 
 
@@ -79,9 +79,18 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def _summary(
+def summarize(
     release: str, source: str, missing: list[str], reports: dict[str, JUnitReport], record: list[dict[str, Any]]
 ) -> dict[str, Any]:
+    """Return what the three runs of a release show: counts, tests that end differently, and wrong verdicts.
+
+    Args:
+        release: the version of TRL.
+        source: where its tests come from.
+        missing: the Hub names without a stand-in.
+        reports: pytest's report of each way.
+        record: one entry for each constructor that ``validate_ppo_setup`` was called before.
+    """
     failed = {
         way: {one.test: one.message.splitlines()[:1] for one in report.failures} for way, report in reports.items()
     }

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rldk.integrations.trl.releases.quiet import callers_warnings
+from rldk.integrations.trl.rewards.by_name import TEXTS, asked_by, missing_columns
 
-RewardFunction: TypeAlias = Callable[[list[str]], Sequence[float]]
+RewardFunction: TypeAlias = Callable[..., Sequence[float]]
 
 # TRL keeps scores in float32, where larger numbers become infinite.
 _LARGEST = 3.4028234663852886e38
@@ -31,24 +32,31 @@ class RewardFunctionError(RuntimeError):
         return (type(self), (str(self), self.text, self.texts))
 
 
-def call_reward_function(function: RewardFunction, texts: list[str]) -> list[float]:
+def call_reward_function(
+    function: RewardFunction, texts: list[str], by_name: Mapping[str, list[Any]] | None = None
+) -> list[float]:
     """Call a reward function once for all ``texts`` and check what it returns.
 
     Args:
-        function: Takes a list of texts and returns as many numbers in a list, tuple, NumPy array, tensor or pandas
-            Series. Arrays may have shape ``(n,)`` or ``(n, 1)``.
+        function: Takes a list of texts, or what it asks for by name (see `asked_by`), and returns as many numbers in
+            a list, tuple, NumPy array, tensor or pandas Series. Arrays may have shape ``(n,)`` or ``(n, 1)``.
         texts: The prompts with their responses.
+        by_name: What a function can ask for besides the texts, one entry per text in each list.
 
     Raises:
         RewardFunctionError: The function raised an exception. It is not called again. The error names one text if
             that is the only one, or if the exception carries it; otherwise it names the batch.
-        TypeError: It returned something other than numbers, such as None, the dicts of a pipeline or a coroutine.
+        TypeError: It returned something other than numbers, such as None, the dicts of a pipeline or a coroutine; or
+            it asks for a column that the dataset does not have.
         ValueError: It returned more or fewer rewards than texts, or a reward that is not finite in float32.
     """
     name = _name(function)
+    asked, values = asked_by(function), {TEXTS: texts, **(by_name or {})}
+    if asked is not None and (missing := asked.missing(values)):
+        raise TypeError(f"reward function {name} {missing_columns(missing, values)}")
     try:
         with callers_warnings():
-            returned = function(list(texts))
+            returned = function(list(texts)) if asked is None else function(**asked.arguments(values))
     except Exception as error:
         raise _explained(name, texts, error) from error
     rewards = _numbers(name, returned, len(texts))

@@ -57,7 +57,7 @@ def what_it_says(config):
 def honoured(options, version, api):
     """The options less those of which this release is known to say that it cannot."""
     options = dict(options)
-    if version < Version("0.4.1") and api is None:
+    if version < Version("0.5.0") and api is None:
         options.pop("gradient_accumulation_steps", None)
     if version < Version("0.7.3") and api is None:
         options.pop("whiten_rewards", None)

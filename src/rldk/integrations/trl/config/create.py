@@ -55,7 +55,7 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
 
     Raises:
         TypeError: The installed release does not support an option, or its config takes the option but its trainer
-            never reads it. The message names the releases that support it.
+            never reads it or uses it wrongly. The message names the releases that support it.
         ImportError: TRL is missing, broken, has no PPO, or has no PPO with that API.
         ValueError: ``api`` is not the name of an API.
     """
@@ -69,7 +69,7 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
     else:
         arguments, attributes = {"output_dir": output_dir, **_train_arguments(known, options)}, {}
     for option, value in arguments.items():
-        if option not in known or _is_unread(generation, option, value):
+        if option not in known or _is_unread_or_misused(generation, option, value):
             raise TypeError(refusal(option, _installed(generation), known, _other_api(generation)))
     with third_party_warnings():
         config = generation.config(**arguments)
@@ -100,9 +100,11 @@ def _refuse_both(options: Options) -> None:
             raise TypeError(f"create_ppo_config: {first!r} and {second!r} set the same thing: pass only one of them")
 
 
-def _is_unread(generation: Generation, option: str, value: Any) -> bool:
-    """Whether the config takes the option but the trainer ignores it, judged by the trainer's code."""
+def _is_unread_or_misused(generation: Generation, option: str, value: Any) -> bool:
+    """Whether the config takes the option but the trainer ignores or misuses it, judged by the trainer's code."""
     if generation.api == "step":
+        if option == "gradient_accumulation_steps":
+            return value != 1 and not generation.accumulates_gradients
         return option in _STEP_COMPUTES and generation.assigns(option)
     if option == "run_name":
         return value is not None and generation.overwrites_run_name

@@ -29,6 +29,11 @@ _REMOVED_BY_TRANSFORMERS: Mapping[str, str] = {
     "TENSORBOARD_LOGGING_DIR",
 }
 
+# Options that some releases take and use wrongly, and what their trainer does.
+MISUSED: Mapping[str, str] = {
+    "gradient_accumulation_steps": "adds up gradients wrongly (huggingface/trl#321, huggingface/trl#583)",
+}
+
 _RUN_NAME = "the trainer replaces it with a name made of exp_name, seed and time; set exp_name instead"
 
 
@@ -56,6 +61,8 @@ def refusal(
     """
     message = f"create_ppo_config: {installed} does not support {option!r}: "
     releases = option_releases()
+    if option in known and option in MISUSED:
+        return f"{message}its PPOTrainer {MISUSED[option]}; TRL {releases[option]} supports it; leave it out"
     if option in known:
         reason = (
             _RUN_NAME if option == "run_name" else _unread(option) if option in NEVER_READ else "TRL sets it itself"

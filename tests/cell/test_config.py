@@ -92,8 +92,23 @@ def test_what_the_step_api_cannot_do_is_refused():
         create_ppo_config(save_strategy="steps")
     assert create_ppo_config(save_strategy="no", bf16=False, report_to="none") is not None
     assert create_ppo_config(target=5).target == 5
-    with pytest.raises(TypeError, match="'init_kl_coef' is passed twice"):
+    with pytest.raises(TypeError, match="'init_kl_coef' and 'kl_coef' set the same thing: pass only one"):
         create_ppo_config(kl_coef=0.1, init_kl_coef=0.2)
+
+
+@pytest.mark.trl_ppo("step")
+def test_the_batch_in_the_step_api_s_own_names(version):
+    """``gradient_accumulation_steps`` is a name of both APIs (issue 11)."""
+    part = {"mini_batch_size": 2} if version >= Version("0.3.0") else {"forward_batch_size": 2}
+    steps = 2 if version >= Version("0.5.0") else 1
+    config = create_ppo_config(batch_size=8, **part, gradient_accumulation_steps=steps)
+    assert (config.batch_size, getattr(config, next(iter(part)))) == (8, 2)
+    assert getattr(config, "gradient_accumulation_steps", 1) == steps
+    assert create_ppo_config(batch_size=8, per_device_train_batch_size=4, num_mini_batches=2).batch_size == 8
+    for options in ({"per_device_train_batch_size": 4}, {"num_mini_batches": 4, "gradient_accumulation_steps": 1}):
+        name = next(iter(options))
+        with pytest.raises(TypeError, match=f"'batch_size' and '{name}' set the same thing: pass only one of them$"):
+            create_ppo_config(batch_size=3, **options)
 
 
 @pytest.mark.trl_ppo("step")

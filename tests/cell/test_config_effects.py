@@ -219,6 +219,8 @@ def test_gradients_are_clipped_at_each_step_or_it_is_refused(run, version, api, 
         return
     seen = run(updates=2, max_grad_norm=1e-3)
     assert [norm for norm, _ in seen.gradients] == [pytest.approx(1e-3, rel=1e-2)] * 4
+    assert all(norm == 0 for norm, _ in run(by_hand={"max_grad_norm": 0.0}).gradients), "TRL clips to 0"
+    assert run(max_grad_norm=0.0).gradients == run().gradients, "as in transformers, 0 turns clipping off"
     measure("features", "option max_grad_norm", "works")
 
 
@@ -234,6 +236,8 @@ def test_a_missing_end_of_text_is_penalized_or_it_is_refused(run, version, api, 
     assert without > 0
     expected = seen.updates[0]["score"] - 3.0 * without / 8
     assert seen.updates[0].trl["objective/scores"] == pytest.approx(expected, abs=1e-5)
+    off = run(**NO_LEARNING, missing_eos_penalty=0.0).updates[0]
+    assert off.trl["objective/scores"] == pytest.approx(off["score"], abs=1e-6)
     measure("features", "option missing_eos_penalty", "works")
 
 

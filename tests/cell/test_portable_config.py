@@ -133,6 +133,16 @@ def test_what_only_the_step_api_can_say_keeps_its_names(version):
         assert "kl_estimator" not in told
 
 
+@pytest.mark.trl("<0.6", reason="later releases refuse such a batch themselves")
+def test_a_batch_that_does_not_divide_evenly_comes_back(version):
+    part = "mini_batch_size" if version >= Version("0.3.0") else "forward_batch_size"
+    config = installed_generation().config(batch_size=12, **{part: 5})
+    told = portable_config(config)
+    assert (told["batch_size"], told[part]) == (12, 5)
+    again = what_it_says(create_ppo_config(**told))
+    assert {name: again[name] for name in vars(config)} == vars(config)
+
+
 @pytest.mark.trl_ppo("train")
 def test_enumerations_come_back_as_the_words_they_were_given_as():
     told = portable_config(create_ppo_config(lr_scheduler_type="constant", optim="sgd", report_to="tensorboard"))

@@ -74,7 +74,7 @@ def portable_config(config: Any) -> dict[str, Any]:
 def _from_step(generation: Generation, config: Any) -> Options:
     options: Options = {}
     for row in VOCABULARY:
-        options |= row.read(config)
+        options |= row.read(config, generation)
     with third_party_warnings():
         default = generation.config()
     for name in generation.options:

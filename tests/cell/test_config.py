@@ -76,6 +76,16 @@ def test_a_misspelt_option_is_named_with_its_neighbour():
         create_ppo_config(lerning_rate=1.0)
 
 
+def test_an_argument_of_generate_is_told_its_option(row):
+    with pytest.raises(TypeError, match=r"does not support 'max_new_tokens': set 'response_length' instead$"):
+        create_ppo_config(max_new_tokens=5)
+    elsewhere = "pass it to run_ppo in the step API; the train API samples with settings of its own$"
+    with pytest.raises(TypeError, match=f"does not support 'top_p': {elsewhere}"):
+        create_ppo_config(top_p=0.9)
+    with pytest.raises(TypeError, match=elsewhere if row.api == "step" else "set 'stop_token_id' instead$"):
+        create_ppo_config(eos_token_id=5)
+
+
 def test_the_kl_estimator_boundary(version):
     if version >= Version("0.17.0"):
         assert create_ppo_config(kl_estimator="k3").kl_estimator == "k3"

@@ -16,6 +16,7 @@ from rldk.integrations.trl.releases.trainers import api_of, generation_of_traine
 from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import score_responses
 from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
+from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
@@ -41,23 +42,21 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
 
     Raises:
         ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
-        TypeError: Generation arguments or a reward model were passed for the train API. Its trainer has both.
+        TypeError: An argument of ``generate`` that is set elsewhere, or a reward model for the train API. The message
+            says where to set it.
         RewardFunctionError: A reward function raised an exception. The message names the function and the batch.
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
-    if api_of(trainer) == "step":
+    api = api_of(trainer)
+    given = {} if api == "step" or reward_model is None else {"reward_model": reward_model}
+    generation_kwargs = checked_generation_arguments(api, given | generation_kwargs)
+    if api == "step":
         StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
         with third_party_warnings(), callbacks_with_callers_warnings(trainer):
             known = _step_reward(trainer, reward_model)
             with moved_to(known, trainer.accelerator.device):
                 return list(_step_updates(trainer, steps, known, generation_kwargs))
-    if reward_model is not None or generation_kwargs:
-        given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
-        raise TypeError(
-            f"run_ppo: the train API takes {given} from its trainer and config: "
-            f"pass them to create_ppo_trainer or create_ppo_config"
-        )
     return _train_updates(trainer, steps)
 
 

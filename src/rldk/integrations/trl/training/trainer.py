@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
 import warnings
@@ -182,7 +183,7 @@ def _step_trainer(
 
 
 def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: dict[str, Any], config: Any) -> Any:
-    _check_samples(arguments.get("eval_dataset"), config)
+    arguments[generation.names["config"]] = _config_for_samples(generation, arguments.get("eval_dataset"), config)
     # In some releases the constructor drops TRL's own callbacks if it is passed others.
     later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
@@ -196,14 +197,18 @@ def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: 
     return trainer
 
 
-def _check_samples(eval_dataset: Any, config: Any) -> None:
-    """Turn sample completions off if there are no prompts for them, and warn if none will be shown or sampled."""
+def _config_for_samples(generation: Generation, eval_dataset: Any, config: Any) -> Any:
+    """Return ``config``, or a copy without sample completions if there are no prompts for them.
+
+    A warning says if none will be shown or sampled.
+    """
     if getattr(config, "num_sample_generations", 0) < 1:
-        return
+        return config
     if eval_dataset is None:
-        # 0.9.2-0.28.0 fail with `object of type 'NoneType' has no len()`; from 0.29.0 on TRL skips sampling itself.
-        config.num_sample_generations = 0
-        return
+        if not generation.samples_without_eval_dataset:  # `object of type 'NoneType' has no len()`
+            config = copy.copy(config)
+            config.num_sample_generations = 0
+        return config
     reports = getattr(config, "report_to", None) or []
     if importlib.util.find_spec("rich") is None and "wandb" not in reports:
         warnings.warn(
@@ -218,6 +223,7 @@ def _check_samples(eval_dataset: Any, config: Any) -> None:
             f"lower per_device_eval_batch_size",
             stacklevel=4,
         )
+    return config
 
 
 def _refuse_unknown(

@@ -39,8 +39,14 @@ def as_policy(generation: Generation, known: KnownModel, tokenizer: Any, generat
 
 def as_scorer(known: KnownModel, tokenizer: Any) -> KnownModel:
     """Give a model what TRL reads from reward and value models: ``base_model_prefix``, the backbone and ``score``."""
+    model = known.given
     if known.is_wrapper:
         fix_known_model(known, tokenizer)
+    elif known.kind == "plain" and getattr(model, "base_model_prefix", None) == "":
+        # The classifier of a nested model, in transformers 4.56-4.57 (Gemma 3): its prefix names no part.
+        backbones = [name for name, part in model.named_children() if hasattr(part, "get_input_embeddings")]
+        if len(backbones) == 1:
+            model.base_model_prefix = backbones[0]
     return known
 
 

@@ -71,7 +71,7 @@ def _train_config(setup: CheckedSetup) -> Iterator[Finding]:
                 "minibatch-too-small-to-whiten",
             )
     samples = getattr(config, "num_sample_generations", 0)
-    if samples > 0 and not setup.generation.samples_without_eval_dataset:
+    if samples > 0 and setup.eval_dataset is None and not setup.generation.samples_without_eval_dataset:
         yield Finding(
             "warning",
             f"num_sample_generations is {samples}, and {setup.trl} then fails if the trainer has no eval_dataset: "

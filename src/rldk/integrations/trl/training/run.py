@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
-from rldk.integrations.trl.data.prompts import padding_side, without_padding
+from rldk.integrations.trl.data.prompts import is_for_own_loop, padding_side, without_padding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
-from rldk.integrations.trl.rewards.scoring import score_responses
+from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
 from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
@@ -85,13 +85,20 @@ def _step_reward(trainer: Any, given: Any) -> KnownModel:
     reward = getattr(trainer, "reward_model", None) if given is None else given
     if reward is None:
         raise ValueError("run_ppo: there is no reward model: pass reward_model, a model or a function of texts")
-    return classify(reward)
+    known = classify(reward)
+    check_reward_model(known)
+    return known
 
 
 def _step_updates(
     trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any]
 ) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
+    if is_for_own_loop(trainer.dataloader.dataset):
+        raise ValueError(
+            "run_ppo: train_dataset has a column query but no input_ids: tokenize the prompts into input_ids, or call "
+            "trainer.step in a loop of your own"
+        )
     generation = generation_of_trainer(trainer)
     fix_step_trainer(generation, trainer)  # in case create_ppo_trainer did not create it
     rows = getattr(trainer.config, "mini_batch_size", trainer.config.batch_size)  # before 0.3.0 there is no such size
@@ -118,7 +125,9 @@ def _step_updates(
 def _check_batches(trainer: Any, size: int) -> None:
     # Without a full batch the train API would wait for one forever.
     loader = trainer.dataloader
-    if loader is None or len(loader) == 0 or len(loader.dataset) < size:
+    if loader is None:
+        raise ValueError("run_ppo: the trainer has no train_dataset: pass it to create_ppo_trainer")
+    if len(loader) == 0 or len(loader.dataset) < size:
         raise ValueError(
             f"run_ppo: the dataset has fewer prompts than one batch of {size}: "
             f"use a larger train_dataset or a smaller batch"

@@ -10,9 +10,10 @@ from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import saved_value_model
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
-from rldk.integrations.trl.data.prompts import as_prompts, keep_lists
+from rldk.integrations.trl.checks.weights import not_loaded
+from rldk.integrations.trl.data.prompts import as_prompts, is_for_own_loop, keep_lists
 from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
-from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_tokenizer
 from rldk.integrations.trl.models.value_model import load_value_model
 from rldk.integrations.trl.releases.boundaries import API_RELEASES
@@ -102,6 +103,11 @@ def create_ppo_trainer(
     _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
+    given = {"model": model, "ref_model": ref_model, "reward_model": reward_model, "value_model": value_model}
+    for part, one in given.items() if validate_setup else ():
+        unloaded = not_loaded(part, classify(one))  # before it is copied or wrapped, which fails
+        if unloaded is not None:
+            raise ValueError(f"create_ppo_trainer: {unloaded}")
     saved, init_kwargs = saved_value_model(model_name), dict(model_init_kwargs or {})
     if generation.api == "train" and model is None and value_model is None and saved is not None:
         tokenizer = load_tokenizer(str(model_name), **init_kwargs) if tokenizer is None else tokenizer
@@ -120,14 +126,18 @@ def create_ppo_trainer(
         shares_layers=trainer_kwargs.get("num_shared_layers") is not None,
     )
     objects = parts.objects()
+    eval_dataset = trainer_kwargs.get("eval_dataset")
+    if generation.api == "step" and is_for_own_loop(train_dataset):
+        trainer_kwargs.setdefault("data_collator", None)  # as the program's own loop expects its batches
     if "data_collator" not in trainer_kwargs:
         train_dataset = as_prompts(train_dataset, parts.tokenizer)
-        if "eval_dataset" in trainer_kwargs:
-            eval_dataset = trainer_kwargs["eval_dataset"]
-            trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
+        if eval_dataset is not None:
+            eval_dataset = trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
     with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
-            report = validate_ppo_setup(**objects, config=ppo_config, train_dataset=train_dataset)
+            report = validate_ppo_setup(
+                **objects, config=ppo_config, train_dataset=train_dataset, eval_dataset=eval_dataset
+            )
             if not report["valid"]:
                 raise ValueError(f"create_ppo_trainer: {'; '.join(report['issues'])}")
         arguments = generation.arguments(

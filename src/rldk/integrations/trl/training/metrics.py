@@ -19,6 +19,7 @@ from typing import Any
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import reference_of
+from rldk.integrations.trl.training.replaced import replaced
 
 # Portable name -> TRL's name, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
 _TRAIN_METRICS: Mapping[str, str] = {
@@ -85,7 +86,7 @@ def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
         log(logs, *args, **kwargs)
         updates[-1].trl.update(trainer.state.log_history[-1])
 
-    with _replaced(trainer, log=watched):
+    with replaced(trainer, log=watched):
         yield updates
 
 
@@ -156,9 +157,9 @@ def watched_step(generation: Generation, trainer: Any, temperature: float) -> It
         return record(*args, **data)
 
     with ExitStack() as stack:
-        stack.enter_context(_replaced(trainer, record_step_stats=watched))
+        stack.enter_context(replaced(trainer, record_step_stats=watched))
         if temperature != 1:
-            stack.enter_context(_replaced(trainer, batched_forward_pass=forward_at_temperature))
+            stack.enter_context(replaced(trainer, batched_forward_pass=forward_at_temperature))
         yield numbers
 
 
@@ -184,19 +185,6 @@ def _divided_logits(trainer: Any, temperature: float) -> Iterator[None]:
         }.values():
             stack.callback(model.register_forward_hook(divide).remove)
         yield
-
-
-@contextmanager
-def _replaced(trainer: Any, **methods: Any) -> Iterator[None]:
-    """Within the context, replace methods on this trainer object; restore what was set on the object before."""
-    before = {name: vars(trainer)[name] for name in methods if name in vars(trainer)}
-    vars(trainer).update(methods)
-    try:
-        yield
-    finally:
-        for name in methods:
-            del vars(trainer)[name]
-        vars(trainer).update(before)
 
 
 def _mean_of_sums(values: Any, masks: Any) -> Any:

@@ -100,6 +100,8 @@ def create_ppo_trainer(
     peft_config = trainer_kwargs.pop("peft_config", None)
     _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
+    if callbacks is not None:  # a class is created here, under the caller's warning filters
+        callbacks = [callback() if isinstance(callback, type) else callback for callback in callbacks]
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
     saved, init_kwargs = saved_value_model(model_name), dict(model_init_kwargs or {})
     if generation.api == "train" and model is None and value_model is None and saved is not None:

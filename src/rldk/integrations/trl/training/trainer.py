@@ -21,6 +21,7 @@ from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
+from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
 from rldk.integrations.trl.training.trainer_fixes import (
     ends_remembered,
     fix_step_trainer,
@@ -173,7 +174,8 @@ def _step_trainer(
     callbacks: list[Any] | None,
 ) -> Any:
     arguments.setdefault("data_collator", keep_lists)
-    with third_party_warnings(), mapping_in_trl_core():
+    config = arguments[generation.names["config"]]
+    with third_party_warnings(), mapping_in_trl_core(), logging_dir_in_output_dir(generation, config):
         trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)

@@ -102,8 +102,8 @@ def _read_estimator(config: Any, _: Generation) -> Options:
 
 def _write_tracker(given: Options, _: Generation) -> Options:
     trackers = given["report_to"]
-    trackers = [trackers] if isinstance(trackers, str) else list(trackers or [])
-    trackers = [tracker for tracker in trackers if tracker != "none"]
+    trackers = list(trackers) if isinstance(trackers, list | tuple) else [trackers]  # accelerate takes objects too
+    trackers = [tracker for tracker in trackers if tracker not in (None, "none")]
     if len(trackers) > 1:
         raise TypeError(
             f"create_ppo_config: the step API supports one tracker, got report_to={trackers}: pass one of them"

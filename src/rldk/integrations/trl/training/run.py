@@ -19,6 +19,8 @@ from rldk.integrations.trl.training.callback_warnings import callbacks_with_call
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
+from rldk.integrations.trl.training.tracking import check_completions_can_be_logged
+from rldk.integrations.trl.training.tracking import log_completions as log_rollout
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
 from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer
 
@@ -28,20 +30,30 @@ _TEMPERATURE = 0.7
 _ROLLOUT_BATCH_SIZE = 64
 
 
-def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generation_kwargs: Any) -> list[PPOMetrics]:
+def run_ppo(
+    trainer: Any,
+    steps: int = 1,
+    *,
+    reward_model: Any = None,
+    log_completions: bool = False,
+    **generation_kwargs: Any,
+) -> list[PPOMetrics]:
     """Run ``steps`` PPO updates. Each is a rollout of one batch and the optimization on it.
 
     Args:
         trainer: From `create_ppo_trainer`, or a ``PPOTrainer`` of the installed release.
         steps: Number of updates.
         reward_model: Scores the responses if `create_ppo_trainer` did not create the trainer. Step API only.
+        log_completions: Send a table of prompts, responses and rewards to the trackers of ``report_to`` at each
+            update.
         **generation_kwargs: Passed to ``generate``; they override the config. Step API only.
 
     Returns:
         One `PPOMetrics` per update, in order.
 
     Raises:
-        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
+        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, there is no reward model, or
+            ``log_completions`` has no tracker that takes tables.
         TypeError: An argument of ``generate`` that is set elsewhere, or a reward model for the train API. The message
             says where to set it.
         RewardFunctionError: A reward function raised an exception. The message names the function and the batch.
@@ -53,14 +65,17 @@ def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generat
     generation_kwargs = checked_generation_arguments(api, given | generation_kwargs)
     if api == "step":
         StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
+    if log_completions:
+        check_completions_can_be_logged(trainer)
+    if api == "step":
         with third_party_warnings(), callbacks_with_callers_warnings(trainer):
             known = _step_reward(trainer, reward_model)
             with moved_to(known, trainer.accelerator.device):
-                return list(_step_updates(trainer, steps, known, generation_kwargs))
-    return _train_updates(trainer, steps)
+                return list(_step_updates(trainer, steps, known, generation_kwargs, completions=log_completions))
+    return _train_updates(trainer, steps, completions=log_completions)
 
 
-def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
+def _train_updates(trainer: Any, steps: int, *, completions: bool) -> list[PPOMetrics]:
     _check_batches(trainer, trainer.args.local_batch_size)
     done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
     if done + steps > planned:
@@ -75,7 +90,7 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
         third_party_warnings(),
         callbacks_with_callers_warnings(trainer),
         padding_side(tokenizer_of(trainer), "left"),
-        watched_train(trainer) as updates,
+        watched_train(trainer, completions=completions) as updates,
     ):
         run_train_updates(trainer, steps, updates)
     return updates
@@ -91,7 +106,7 @@ def _step_reward(trainer: Any, given: Any) -> KnownModel:
 
 
 def _step_updates(
-    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any]
+    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any], *, completions: bool
 ) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
     if is_for_own_loop(trainer.dataloader.dataset):
@@ -119,6 +134,8 @@ def _step_updates(
             stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
         metrics = step_numbers(trainer, rollout, scores, stats)
         callbacks.log({**stats, **metrics})
+        if completions:
+            log_rollout(trainer, queries, texts, scores)
         yield metrics
 
 

@@ -23,6 +23,7 @@ from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
+from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
 from rldk.integrations.trl.training.trainer_fixes import (
     ends_remembered,
     fix_step_trainer,
@@ -102,6 +103,8 @@ def create_ppo_trainer(
     peft_config = trainer_kwargs.pop("peft_config", None)
     _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
+    if callbacks is not None:  # a class is created here, under the caller's warning filters
+        callbacks = [callback() if isinstance(callback, type) else callback for callback in callbacks]
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
     given = {"model": model, "ref_model": ref_model, "reward_model": reward_model, "value_model": value_model}
     for part, one in given.items() if validate_setup else ():
@@ -182,7 +185,8 @@ def _step_trainer(
     callbacks: list[Any] | None,
 ) -> Any:
     arguments.setdefault("data_collator", keep_lists)
-    with third_party_warnings(), mapping_in_trl_core():
+    config = arguments[generation.names["config"]]
+    with third_party_warnings(), mapping_in_trl_core(), logging_dir_in_output_dir(generation, config):
         trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)

@@ -31,6 +31,25 @@ def same(one, other):
     return one.keys() == other.keys() and all(bool((one[name] == other[name]).all()) for name in one)
 
 
+def state_of(folder):
+    import torch
+
+    return torch.load(folder / "training_state.pt", weights_only=True)
+
+
+def as_format_1(trainer, folder):
+    """Write the checkpoint as earlier releases of rldk-trl did: with all trainable weights in the state."""
+    import torch
+
+    state = state_of(folder)
+    del state["stored"]
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    state["parameters"] = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+    torch.save(state, folder / "training_state.pt")
+    about = json.loads((folder / "ppo_checkpoint.json").read_text())
+    (folder / "ppo_checkpoint.json").write_text(json.dumps({**about, "format": 1}))
+
+
 @pytest.fixture
 def make_trainer(make_ppo_setup, row):
     """Fresh trainers, all the same; a step API config whose KL coefficient moves."""
@@ -67,6 +86,10 @@ def test_a_resumed_run_is_the_run_that_never_stopped(make_trainer, tmp_path, mea
     assert resumed.lr_scheduler is None or resumed.lr_scheduler.last_epoch == whole.lr_scheduler.last_epoch
 
     folder = tmp_path / "run" / "one"
+    state = state_of(folder)
+    assert not state["parameters"], "each weight is saved once, in the model's own files"
+    assert state["stored"].keys() == saved.keys()
+    once = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert [path.name for path in folder.parent.iterdir()] == ["one"], "nothing is left beside it"
     policy = AutoModelForCausalLM.from_pretrained(folder)
     assert policy.generation_config.eos_token_id == setup.tokenizer.eos_token_id
@@ -77,6 +100,10 @@ def test_a_resumed_run_is_the_run_that_never_stopped(make_trainer, tmp_path, mea
         resumed.save_model(str(tmp_path / "policy"))
         policy = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
         assert policy.generation_config.eos_token_id == setup.tokenizer.eos_token_id
+    as_format_1(resumed, folder)
+    twice = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert twice - once > 0.8 * sum(value.nbytes for value in saved.values())
+    load_ppo_checkpoint(make_trainer(api)[1], folder)
     measure("features", "save and resume" if api is None else "save and resume, PPOv2", "works")
 
 
@@ -111,6 +138,26 @@ def test_an_adapter_is_saved_as_one_and_goes_on(make_ppo_setup, tmp_path):
     run_ppo(first)
     save_ppo_checkpoint(first, tmp_path / "saved")
     assert (tmp_path / "saved" / "adapter_config.json").is_file()
+    assert not state_of(tmp_path / "saved")["parameters"]
+    resumed = make_trainer()
+    load_ppo_checkpoint(resumed, tmp_path / "saved")
+    assert run_ppo(resumed) == expected[1:]
+    assert same(weights(model_of(resumed)), weights(model_of(whole)))
+
+
+@pytest.mark.trl(">=0.4.0")
+def test_a_run_with_a_reward_model_and_accumulation_goes_on(make_ppo_setup, tmp_path):
+    def make_trainer():
+        return make_ppo_setup(
+            learning_rate=1e-2, per_device_train_batch_size=2, gradient_accumulation_steps=2
+        ).create_trainer()
+
+    whole = make_trainer()
+    expected = run_ppo(whole, 2)
+    first = make_trainer()
+    run_ppo(first)
+    save_ppo_checkpoint(first, tmp_path / "saved")
+    assert not state_of(tmp_path / "saved")["parameters"]
     resumed = make_trainer()
     load_ppo_checkpoint(resumed, tmp_path / "saved")
     assert run_ppo(resumed) == expected[1:]
@@ -161,6 +208,13 @@ def test_what_does_not_fit_is_said_and_changes_nothing(saved, tmp_path):
     with pytest.raises(ValueError, match=rf"is from the {other_api} API .* this trainer has the {about['api']} API"):
         load_ppo_checkpoint(trainer, folder)
     (folder / "ppo_checkpoint.json").write_text(json.dumps(about))
+
+    files = [path for path in folder.rglob("*") if path.suffix in (".safetensors", ".bin")]
+    away = [path.rename(path.with_suffix(".away")) for path in files]
+    with pytest.raises(ValueError, match=r"the model files no longer have \d+ of the weights .*: put the files back"):
+        load_ppo_checkpoint(trainer, folder)
+    for path, moved in zip(files, away, strict=True):
+        moved.rename(path)
 
     name, parameter = next(iter(model_of(trainer).named_parameters()))
     parameter.requires_grad_(False)

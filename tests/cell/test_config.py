@@ -30,9 +30,11 @@ OPTIONS = {
 
 def test_every_option_arrives(row, version, tmp_path):
     options = dict(OPTIONS)
-    if version < Version("0.4.1"):
+    if version < Version("0.5.0"):
+        # 0.4.1-0.4.7 have the option and add up the gradients wrongly: see test_config_effects.py.
         with pytest.raises(
-            TypeError, match=r"does not support 'gradient_accumulation_steps': TRL 0\.4\.1-1\.12\.0 supports"
+            TypeError,
+            match=r"does not support 'gradient_accumulation_steps': .*TRL 0\.5\.0-1\.12\.0 supports it; leave it out",
         ):
             create_ppo_config(tmp_path, **options)
         options |= {"gradient_accumulation_steps": 1, "num_mini_batches": 4}
@@ -74,6 +76,16 @@ def test_a_misspelt_option_is_named_with_its_neighbour():
         create_ppo_config(lerning_rate=1.0)
 
 
+def test_an_argument_of_generate_is_told_its_option(row):
+    with pytest.raises(TypeError, match=r"does not support 'max_new_tokens': set 'response_length' instead$"):
+        create_ppo_config(max_new_tokens=5)
+    elsewhere = "pass it to run_ppo in the step API; the train API samples with settings of its own$"
+    with pytest.raises(TypeError, match=f"does not support 'top_p': {elsewhere}"):
+        create_ppo_config(top_p=0.9)
+    with pytest.raises(TypeError, match=elsewhere if row.api == "step" else "set 'stop_token_id' instead$"):
+        create_ppo_config(eos_token_id=5)
+
+
 def test_the_kl_estimator_boundary(version):
     if version >= Version("0.17.0"):
         assert create_ppo_config(kl_estimator="k3").kl_estimator == "k3"
@@ -90,8 +102,23 @@ def test_what_the_step_api_cannot_do_is_refused():
         create_ppo_config(save_strategy="steps")
     assert create_ppo_config(save_strategy="no", bf16=False, report_to="none") is not None
     assert create_ppo_config(target=5).target == 5
-    with pytest.raises(TypeError, match="'init_kl_coef' is passed twice"):
+    with pytest.raises(TypeError, match="'init_kl_coef' and 'kl_coef' set the same thing: pass only one"):
         create_ppo_config(kl_coef=0.1, init_kl_coef=0.2)
+
+
+@pytest.mark.trl_ppo("step")
+def test_the_batch_in_the_step_api_s_own_names(version):
+    """``gradient_accumulation_steps`` is a name of both APIs (issue 11)."""
+    part = {"mini_batch_size": 2} if version >= Version("0.3.0") else {"forward_batch_size": 2}
+    steps = 2 if version >= Version("0.5.0") else 1
+    config = create_ppo_config(batch_size=8, **part, gradient_accumulation_steps=steps)
+    assert (config.batch_size, getattr(config, next(iter(part)))) == (8, 2)
+    assert getattr(config, "gradient_accumulation_steps", 1) == steps
+    assert create_ppo_config(batch_size=8, per_device_train_batch_size=4, num_mini_batches=2).batch_size == 8
+    for options in ({"per_device_train_batch_size": 4}, {"num_mini_batches": 4, "gradient_accumulation_steps": 1}):
+        name = next(iter(options))
+        with pytest.raises(TypeError, match=f"'batch_size' and '{name}' set the same thing: pass only one of them$"):
+            create_ppo_config(batch_size=3, **options)
 
 
 @pytest.mark.trl_ppo("step")

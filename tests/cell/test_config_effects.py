@@ -32,7 +32,7 @@ def run(make_ppo_setup, version, api):
     """Train from the same weights, prompts and reward; seeded by the config alone."""
     is_train = api == "train" or version >= Version("0.12.0")
 
-    def run(updates=1, change=lambda setup: None, **options):
+    def run(updates=1, change=lambda setup: None, by_hand=None, **options):
         texts: list[list[str]] = []
 
         def distinct_letters(batch):
@@ -43,6 +43,7 @@ def run(make_ppo_setup, version, api):
         change(setup)
         config = create_ppo_config(setup.output_dir, api=api, **{**SMALL, **options})
         seen = Run(config, None, is_train, texts=texts)
+        vars(config).update(by_hand or {})
         remember_reads(config, seen.reads)
         before = {name: tensor.detach().clone() for name, tensor in setup.model.named_parameters()}
         seen.trainer = trainer = create_ppo_trainer(
@@ -54,6 +55,7 @@ def run(make_ppo_setup, version, api):
             reward_model=distinct_letters,
             value_model=None if api == "train" else setup.value_model,
             tokenizer=setup.tokenizer,
+            validate_setup=by_hand is None,
         )
         watch_generation(getattr(setup.model, "pretrained_model", setup.model), seen.generated)
         head = trainer.accelerator.unwrap_model(trainer.model).value_model.score if is_train else setup.model.v_head
@@ -158,10 +160,11 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(run, version, measur
     """Two steps on 4 samples at once, and two on 2 and 2: the same gradients but for float32's rounding."""
     import torch
 
-    if version < Version("0.4.1"):
+    if version < Version("0.5.0"):
         with pytest.raises(TypeError, match="does not support 'gradient_accumulation_steps'"):
             create_ppo_config(gradient_accumulation_steps=2)
         measure("features", "option gradient_accumulation_steps", "refused")
+    if version < Version("0.4.1"):
         return
 
     def no_chance(setup):
@@ -172,7 +175,10 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(run, version, measur
 
     still = {"change": no_chance, "learning_rate": 0.0, "num_ppo_epochs": 2}
     whole = run(**still)
-    parts = run(**still, per_device_train_batch_size=2, gradient_accumulation_steps=2)
+    if version < Version("0.5.0"):
+        parts = run(**still, by_hand={"mini_batch_size": 2, "gradient_accumulation_steps": 2})
+    else:
+        parts = run(**still, per_device_train_batch_size=2, gradient_accumulation_steps=2)
     assert sum(map(len, whole.texts)) == 4
     rollouts = [sorted(text for batch in seen.texts for text in batch) for seen in (whole, parts)]
     assert rollouts[0] == rollouts[1]
@@ -213,6 +219,8 @@ def test_gradients_are_clipped_at_each_step_or_it_is_refused(run, version, api, 
         return
     seen = run(updates=2, max_grad_norm=1e-3)
     assert [norm for norm, _ in seen.gradients] == [pytest.approx(1e-3, rel=1e-2)] * 4
+    assert all(norm == 0 for norm, _ in run(by_hand={"max_grad_norm": 0.0}).gradients), "TRL clips to 0"
+    assert run(max_grad_norm=0.0).gradients == run().gradients, "as in transformers, 0 turns clipping off"
     measure("features", "option max_grad_norm", "works")
 
 
@@ -228,6 +236,8 @@ def test_a_missing_end_of_text_is_penalized_or_it_is_refused(run, version, api, 
     assert without > 0
     expected = seen.updates[0]["score"] - 3.0 * without / 8
     assert seen.updates[0].trl["objective/scores"] == pytest.approx(expected, abs=1e-5)
+    off = run(**NO_LEARNING, missing_eos_penalty=0.0).updates[0]
+    assert off.trl["objective/scores"] == pytest.approx(off["score"], abs=1e-6)
     measure("features", "option missing_eos_penalty", "works")
 
 

@@ -7,6 +7,7 @@ import importlib.util
 
 import pytest
 from both_apis import WITH_PPOV2, config_of
+from packaging.version import Version
 
 from rldk.integrations.trl import run_ppo
 
@@ -68,7 +69,9 @@ def test_fewer_prompts_than_a_batch_are_said(make_ppo_setup):
 
 
 @pytest.mark.trl_ppo("train")
-def test_without_one_none_are_sampled(make_ppo_setup):
+def test_without_one_none_are_sampled(make_ppo_setup, version):
     setup = make_ppo_setup(num_sample_generations=2)
-    assert run_ppo(setup.create_trainer())
-    assert setup.config.num_sample_generations == 0
+    trainer = setup.create_trainer()
+    assert run_ppo(trainer)
+    assert setup.config.num_sample_generations == 2, "the config is the user's"
+    assert trainer.args.num_sample_generations == (2 if version >= Version("0.29.0") else 0)

@@ -18,6 +18,7 @@ FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "has_minibatches": ((">=0.3",), EVERYWHERE),
     "counts_minibatches_in_batch": ((">=0.12,<0.17",), EVERYWHERE),
     "checkpoints_by_default": ((">=0.22",), NOWHERE),
+    "accumulates_gradients": ((">=0.5",), EVERYWHERE),
     "wraps_peft": ((">=0.4",), EVERYWHERE),
     "reads_peft_flag": ((">=0.4.7",), EVERYWHERE),
     "refers_to_policy_without_adapter": ((">=0.4,<0.12", ">=0.13"), NOWHERE),

@@ -18,15 +18,21 @@ pytestmark = pytest.mark.trl_ppo
 @EACH_API
 def test_the_fields_of_a_config_subclass_are_not_dropped(make_ppo_setup, api):
     base = type(config_of(make_ppo_setup(), api))
-    if not dataclasses.fields(base):
-        pytest.skip("this release's PPOConfig has its own __init__ and no fields, so a dataclass cannot add to it")
+    if dataclasses.fields(base):
 
-    @dataclasses.dataclass
-    class Mine(base):
-        label: str = "none"
-        unchanged: int = 3
-        tags: list = dataclasses.field(default_factory=list)
-        computed: int = dataclasses.field(default=0, init=False)
+        @dataclasses.dataclass
+        class Mine(base):
+            label: str = "none"
+            unchanged: int = 3
+            tags: list = dataclasses.field(default_factory=list)
+            computed: int = dataclasses.field(default=0, init=False)
+
+    else:  # 0.2.0-0.4.1: a PPOConfig with its own __init__
+
+        class Mine(base):
+            def __init__(self, *args, label="none", unchanged=3, tags=(), **kwargs):
+                super().__init__(*args, **kwargs)
+                self.label, self.unchanged, self.tags, self.computed = label, unchanged, tags, 0
 
     is_train = generation_of(config_of(make_ppo_setup(), api)).api == "train"
     kwargs = {"output_dir": "out", "use_cpu": True, "bf16": False} if is_train else {}

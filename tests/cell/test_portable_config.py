@@ -57,7 +57,7 @@ def what_it_says(config):
 def honoured(options, version, api):
     """The options less those of which this release is known to say that it cannot."""
     options = dict(options)
-    if version < Version("0.4.1") and api is None:
+    if version < Version("0.5.0") and api is None:
         options.pop("gradient_accumulation_steps", None)
     if version < Version("0.7.3") and api is None:
         options.pop("whiten_rewards", None)
@@ -131,6 +131,16 @@ def test_what_only_the_step_api_can_say_keeps_its_names(version):
         told = portable_config(create_ppo_config(kl_penalty="mse"))
         assert told["kl_penalty"] == "mse"
         assert "kl_estimator" not in told
+
+
+@pytest.mark.trl("<0.6", reason="later releases refuse such a batch themselves")
+def test_a_batch_that_does_not_divide_evenly_comes_back(version):
+    part = "mini_batch_size" if version >= Version("0.3.0") else "forward_batch_size"
+    config = installed_generation().config(batch_size=12, **{part: 5})
+    told = portable_config(config)
+    assert (told["batch_size"], told[part]) == (12, 5)
+    again = what_it_says(create_ppo_config(**told))
+    assert {name: again[name] for name in vars(config)} == vars(config)
 
 
 @pytest.mark.trl_ppo("train")

@@ -237,7 +237,7 @@ def test_the_same_ids_are_the_same_text_on_both_apis(ppo_setup):
     ]
     ids = torch().tensor(rows)
     mask = ids != pad  # as TRL's get_reward makes them
-    module = as_reward_module(score, tokenizer)
+    module = as_reward_module(classify(score), tokenizer)
     output = module.backbone(input_ids=ids.masked_fill(~mask, 0), attention_mask=mask, position_ids=None)
     train = module.score(output.hidden_states[-1])
     assert seen == [["the cat sat on", "you are in the house of the good"]] * 2

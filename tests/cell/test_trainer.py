@@ -140,8 +140,25 @@ def test_a_schedule_that_is_too_short_is_said(make_ppo_setup):
 
 @pytest.mark.trl_ppo("train")
 def test_the_train_api_is_told_where_generation_arguments_go(ppo_trainer):
-    with pytest.raises(TypeError, match="takes top_k from its trainer and config"):
-        run_ppo(ppo_trainer, top_k=5)
+    for arguments, advice in (
+        ({"top_p": 0.9}, "'top_p' cannot be set here: the train API samples with settings of its own; leave it out"),
+        ({"max_new_tokens": 5}, "'max_new_tokens' cannot be set here: set 'response_length' in create_ppo_config"),
+        ({"eos_token_id": 5}, "'eos_token_id' cannot be set here: set 'stop_token_id' in create_ppo_config"),
+        ({"reward_model": len}, "'reward_model' cannot be set here: .*; pass it to create_ppo_trainer"),
+    ):
+        with pytest.raises(TypeError, match=rf"^run_ppo: {advice}$"):
+            run_ppo(ppo_trainer, **arguments)
+
+
+def test_arguments_that_run_ppo_sets_itself(ppo_trainer):
+    for arguments, advice in (
+        ({"batch_size": 2}, "set 'local_rollout_forward_batch_size' in create_ppo_config"),
+        ({"return_prompt": True}, "responses have no prompt here; leave it out"),
+        ({"generate_ref_response": True}, "only the policy generates here; leave it out"),
+    ):
+        with pytest.raises(TypeError, match=f"^run_ppo: '{next(iter(arguments))}' cannot be set here: {advice}$"):
+            run_ppo(ppo_trainer, **arguments)
+    assert run_ppo(ppo_trainer, return_prompt=False, generate_ref_response=False), "as it is anyway"
 
 
 @pytest.mark.parametrize(

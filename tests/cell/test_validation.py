@@ -118,12 +118,24 @@ def test_the_dataset(ppo_setup):
 
 
 def test_a_batch_counts_mini_batches_until_0_17(make_ppo_setup, version):
-    accumulation = {"gradient_accumulation_steps": 2} if version >= Version("0.4.1") else {}
+    accumulation = {"gradient_accumulation_steps": 2} if version >= Version("0.5.0") else {}
     device_batch = 2 if accumulation else 4
     setup = make_ppo_setup(num_mini_batches=2, per_device_train_batch_size=device_batch, **accumulation)
     found = issues(setup, train_dataset=setup.train_dataset.select(range(7)))
     if version < Version("0.17"):
         assert "fewer than one batch of 8" in found
+    else:
+        assert found == ""
+
+
+@pytest.mark.trl(">=0.4.1", "<0.12")
+def test_accumulation_that_loses_gradients_is_an_issue(ppo_setup, version):
+    ppo_setup.config.gradient_accumulation_steps = 2
+    found = issues(ppo_setup)
+    if version < Version("0.5.0"):
+        assert f"gradient_accumulation_steps is 2, but TRL {version} adds up gradients wrongly" in found
+        with pytest.raises(ValueError, match="gradient_accumulation_steps is 2, but"):
+            ppo_setup.create_trainer()
     else:
         assert found == ""
 

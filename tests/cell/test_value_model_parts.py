@@ -129,3 +129,26 @@ def test_it_is_saved_and_loaded_bit_for_bit(setup, llama, tmp_path, api):
     with pytest.warns(UserWarning, match="the reference model is not the one that .* was trained with"):
         load_ppo_checkpoint(fresh, tmp_path / "saved")
     run_ppo(fresh)
+
+
+@EACH_API
+def test_a_run_of_before_is_refused_with_what_to_do(setup, llama, tmp_path, api):
+    """Before, a value model had an output layer, and the training state had every trainable weight."""
+    import torch
+
+    from rldk.integrations.trl.releases.generations import installed_generation
+
+    wrapper = installed_generation().value_head.from_pretrained(llama)
+    whole = fix_generation_config(copy.deepcopy(wrapper), setup.tokenizer)
+    trainer = create(setup, api, model=copy.deepcopy(wrapper), value_model=whole)
+    folder = tmp_path / "saved"
+    save_ppo_checkpoint(trainer, folder)
+    state = torch.load(folder / "training_state.pt", weights_only=True)
+    del state["stored"]
+    torch.save({**state, "parameters": weights(trainer)}, folder / "training_state.pt")
+
+    new = create(setup, api, model=wrapper)
+    with pytest.raises(ValueError, match=r"trained value_model\S+lm_head.weight too.*: start a new run .*create_p"):
+        load_ppo_checkpoint(new, folder)
+    fresh = create(setup, api, str(folder))
+    assert same(weights(fresh), weights(new))

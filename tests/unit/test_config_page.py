@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rldk.integrations.trl.config.does_anyway import DOES_ANYWAY
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_DOES_ANYWAY, VOCABULARY
+from rldk.integrations.trl.config.vocabulary import PORTABLE, VOCABULARY
 from rldk_maintenance.contract import config_page
 from rldk_maintenance.errors import ContractError
 
@@ -17,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 def test_the_page_is_what_is_made_of_the_tables():
     text = PAGE.read_text(encoding="utf-8")
     assert config_page.fill(text) == text, "run `python -m rldk_maintenance contract --docs`"
-    for name in (*PORTABLE, *STEP_DOES_ANYWAY, *NEVER_READ):
+    for name in (*PORTABLE, *DOES_ANYWAY, *NEVER_READ):
         assert f"`{name}`" in text
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rldk.integrations.trl.config.defaults import default_runs
+from rldk.integrations.trl.config.does_anyway import DOES_ANYWAY
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import STEP_DOES_ANYWAY, VOCABULARY
+from rldk.integrations.trl.config.vocabulary import VOCABULARY
 from rldk_maintenance.contract.tables import fill_blocks
 from rldk_maintenance.markdown import table
 
@@ -31,8 +32,8 @@ def _vocabulary() -> str:
 
 
 def _anyway() -> str:
-    rows = ([_code((option,)), _values(values)] for option, values in STEP_DOES_ANYWAY.items())
-    return table(["option", "accepted on the step API"], rows)
+    rows = ([_code((option,)), _values(values)] for option, values in DOES_ANYWAY.items())
+    return table(["option", "accepted where the config has no such option"], rows)
 
 
 def _unread() -> str:

@@ -40,6 +40,9 @@ def _honours(name: str, release: ReleaseReading) -> bool:
     if train and name in NEVER_READ:
         # Ignoring an option is not honouring it, but `remove_unused_columns=False` is what the train API does.
         return name == "remove_unused_columns"
+    if name == "gradient_accumulation_steps" and not train:
+        # 0.4.1-0.4.7 have the option and use it wrongly. Releases that do it right have this one beside it.
+        name = "backward_batch_size"
     return f"config PPOConfig {name}" in release.facts or (train and name in refusals.TRAINING_ARGUMENTS)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from rldk_maintenance.errors import MaintenanceError
 from rldk_maintenance.markdown import table
-from rldk_maintenance.peer.sources import REPOSITORY, fetch_tests
 from rldk_maintenance.peer.stand_ins import make_stand_ins
 from rldk_maintenance.peer.ways import RECORD_VARIABLE, WAY_VARIABLE, WAYS
 from rldk_trl.files import write_whole
@@ -23,17 +22,20 @@ from rldk_trl.matrix.loader import checkout_root
 from rldk_trl.runner.cell import CELL_ENV
 from rldk_trl.runner.junit import JUnitReport, read_junit
 
+_REPOSITORY = "https://github.com/huggingface/trl"
 _PLUGIN = {"alone": "no:rldk_trl", "validated": "rldk_trl", "created": "rldk_trl"}
 
 
 def add_command(commands: Any) -> None:
     """Add the command to those of ``python -m rldk_maintenance``."""
     peer = commands.add_parser("peer", help="run the PPO tests of the installed TRL with TRL alone and with ours")
-    peer.add_argument("--repository", default=REPOSITORY, help="where git finds TRL (default: %(default)s)")
+    peer.add_argument("--repository", default=_REPOSITORY, help="where git finds TRL (default: %(default)s)")
     peer.set_defaults(run=_peer)
 
 
 def _peer(options: argparse.Namespace) -> None:
+    from rldk_maintenance.peer.sources import fetch_tests  # needs pypi-simple, which other commands do not
+
     release = version("trl")
     results = checkout_root() / ".matrix" / "peer"
     results.mkdir(parents=True, exist_ok=True)

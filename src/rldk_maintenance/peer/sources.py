@@ -12,11 +12,10 @@ from packaging.version import InvalidVersion, Version
 from rldk_maintenance.contract.index import IndexClient, index_url
 from rldk_maintenance.errors import MaintenanceError
 
-REPOSITORY = "https://github.com/huggingface/trl"
 _NAME = "test_ppo_trainer.py"
 
 
-def fetch_tests(release: str, folder: Path, repository: str = REPOSITORY) -> tuple[Path, str]:
+def fetch_tests(release: str, folder: Path, repository: str) -> tuple[Path, str]:
     """Write TRL's folder ``tests`` of a release into a folder.
 
     The tests come from the source distribution on the index. If it has none, they come from the release's tag in

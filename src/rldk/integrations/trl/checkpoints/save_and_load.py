@@ -21,7 +21,7 @@ from rldk.integrations.trl.releases.trainers import api_of, reference_of, tokeni
 
 VALUE_MODEL = "value_model"
 _ABOUT, _STATE, _TENSORS = "ppo_checkpoint.json", "trainer_state.json", "training_state.pt"
-_FORMAT = 1
+_FORMAT, _READABLE = 2, (1, 2)
 ENDS = ("eos_token_id", "pad_token_id")
 REMEMBERED_ENDS = "_rldk_ends_of_texts"
 """On a trainer: name -> the id or ids that the policy had, and what TRL's constructor left."""
@@ -32,9 +32,9 @@ def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
     ``folder`` contains the policy in Hugging Face format (only the adapter if it is a PEFT model) and the tokenizer.
     The value head is saved with the policy (step API), or the value model under ``value_model/`` (train API);
-    `create_ppo_trainer` loads either. Next to them is the state of the run: trainable parameters, optimizer,
-    learning-rate schedule, KL controller, counters, position in the dataset and random number generators. The
-    reference model is not saved.
+    `create_ppo_trainer` loads either. Next to them is the state of the run: optimizer, learning-rate schedule, KL
+    controller, counters, position in the dataset, random number generators, and trainable parameters that the model
+    files do not have bit for bit. The reference model is not saved.
 
     An existing checkpoint in ``folder`` is replaced after the new one is complete.
 
@@ -88,7 +88,8 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         FileNotFoundError: ``folder`` is not a checkpoint of `save_ppo_checkpoint`.
-        ValueError: The checkpoint's API, parameters or dataset do not match the trainer's.
+        ValueError: The checkpoint's API, parameters or dataset do not match the trainer's, or its model files were
+            changed.
     """
     folder = Path(folder)
     if not (folder / _ABOUT).is_file():
@@ -98,7 +99,7 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
             f"create_ppo_trainer"
         )
     about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    if (about["format"], about["api"]) != (_FORMAT, api_of(trainer)):
+    if about["format"] not in _READABLE or about["api"] != api_of(trainer):
         raise ValueError(
             f"load_ppo_checkpoint: {folder} is from the {about['api']} API (TRL {about['trl']}, format "
             f"{about['format']}), but this trainer has the {api_of(trainer)} API (format {_FORMAT}): use a checkpoint "
@@ -107,7 +108,7 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
     _refuse_foreign(trainer)
     saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
     try:
-        restore_training_state(trainer, saved)
+        restore_training_state(trainer, saved, folder)
     except ValueError as error:
         raise ValueError(f"load_ppo_checkpoint: {folder} does not fit this trainer: {error}") from error
     state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
@@ -142,7 +143,7 @@ def _write(trainer: Any, folder: Path) -> None:
             stacklevel=4,
         )
     trainer.state.save_to_json(str(folder / _STATE))
-    import_or_explain("torch").save(training_state(trainer), folder / _TENSORS)
+    import_or_explain("torch").save(training_state(trainer, folder), folder / _TENSORS)
     about = {
         "format": _FORMAT,
         "api": api_of(trainer),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from rldk.integrations.trl.checkpoints.stored_weights import digest, stored_digests, stored_weights
 from rldk.integrations.trl.data.batches import BatchStream
 from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.releases.importing import import_or_explain
@@ -14,14 +16,20 @@ _STEP_COUNTERS = ("current_step", "compare_step", "highest_reward")
 _STEP_MOVING = ("kl_ctl", "running")
 
 
-def training_state(trainer: Any) -> dict[str, Any]:
-    """Return trainable parameters, optimizer, schedule, counters, position in the dataset and random state.
+def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Return optimizer, schedule, counters, position in the dataset, random state, and what identifies the weights.
+
+    ``stored`` has the digests of the trainable parameters that the model files in ``folder`` hold bit for bit.
+    ``parameters`` has the other trainable parameters themselves.
 
     Raises:
         ValueError: A part of the state is not a plain value.
     """
+    in_files, trainable = stored_digests(folder), _trainable(trainer)
+    stored = {name: its for name, parameter in trainable.items() if (its := digest(parameter)) in in_files}
     state = {
-        "parameters": {name: parameter.detach() for name, parameter in _trainable(trainer).items()},
+        "stored": stored,
+        "parameters": {name: parameter.detach() for name, parameter in trainable.items() if name not in stored},
         "optimizer": trainer.optimizer.state_dict(),
         "scheduler": None if trainer.lr_scheduler is None else trainer.lr_scheduler.state_dict(),
         "counters": {name: getattr(trainer, name) for name in _STEP_COUNTERS if hasattr(trainer, name)},
@@ -33,20 +41,27 @@ def training_state(trainer: Any) -> dict[str, Any]:
     return plain
 
 
-def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
+def restore_training_state(trainer: Any, saved: dict[str, Any], folder: Path) -> None:
     """Restore the result of `training_state` into ``trainer``. If it does not fit, the trainer stays as it was.
 
     Raises:
         ValueError: The saved parameters, schedule or dataset do not match the trainer's.
     """
     parameters = _trainable(trainer)
+    # Format 1 has all trainable parameters in `parameters`.
+    weights = saved["parameters"] | stored_weights(folder, saved.get("stored", {}))
     wrong = sorted(
         name
-        for name in saved["parameters"].keys() | parameters.keys()
-        if name not in parameters
-        or name not in saved["parameters"]
-        or parameters[name].shape != saved["parameters"][name].shape
+        for name in weights.keys() | parameters.keys()
+        if name not in parameters or name not in weights or parameters[name].shape != weights[name].shape
     )
+    # An earlier release trained the unused output layer of a value model. Its place in the optimizer is gone.
+    layers = {name.rpartition(".")[0] for name in wrong if name not in parameters}
+    if "stored" not in saved and len(layers) == 1 and wrong[0].startswith("value_model."):
+        raise ValueError(
+            f"an earlier rldk-trl trained {', '.join(wrong)} too, the value model's output layer, which has no effect "
+            f"and is left out now: start a new run from these weights with create_ppo_trainer({str(folder)!r}, ...)"
+        )
     if wrong:
         raise ValueError(
             f"{len(wrong)} parameters differ between the models ({', '.join(wrong[:3])} first): create the trainer "
@@ -57,7 +72,7 @@ def restore_training_state(trainer: Any, saved: dict[str, Any]) -> None:
     BatchStream.of(trainer).load_state_dict(saved["batches"])
     with import_or_explain("torch").no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(saved["parameters"][name])
+            parameter.copy_(weights[name])
     trainer.optimizer.load_state_dict(saved["optimizer"])
     if trainer.lr_scheduler is not None:
         trainer.lr_scheduler.load_state_dict(saved["scheduler"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
+from rldk.integrations.trl.config.refusals import MISUSED, option_releases
 
 _SMALLEST_WHITENED = 8
 
@@ -31,6 +32,13 @@ def _step_config(setup: CheckedSetup) -> Iterator[Finding]:
         batch = setup.config.forward_batch_size
         yield Finding(
             "warning", f"forward_batch_size is {batch}, but {setup.trl} pads batches without a mask: set it to 1"
+        )
+    parts = getattr(setup.config, "gradient_accumulation_steps", 1)
+    if parts != 1 and not setup.generation.accumulates_gradients:
+        yield Finding(
+            "issue",
+            f"gradient_accumulation_steps is {parts}, but {setup.trl} {MISUSED['gradient_accumulation_steps']}: "
+            f"set it to 1 and raise mini_batch_size, or use TRL {option_releases()['gradient_accumulation_steps']}",
         )
 
 
@@ -63,7 +71,7 @@ def _train_config(setup: CheckedSetup) -> Iterator[Finding]:
                 "minibatch-too-small-to-whiten",
             )
     samples = getattr(config, "num_sample_generations", 0)
-    if samples > 0 and not setup.generation.samples_without_eval_dataset:
+    if samples > 0 and setup.eval_dataset is None and not setup.generation.samples_without_eval_dataset:
         yield Finding(
             "warning",
             f"num_sample_generations is {samples}, and {setup.trl} then fails if the trainer has no eval_dataset: "

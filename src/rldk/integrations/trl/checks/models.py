@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rldk.integrations.trl.checks.config import batch_size
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary_size
 from rldk.integrations.trl.models.aliases import ValueHeadAliases
 from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.rewards.models import check_takes_ids
 
 
 def check_policy(setup: CheckedSetup) -> Iterator[Finding]:
@@ -42,6 +44,16 @@ def _wrapper_wanted(part: str, known: KnownModel, setup: CheckedSetup) -> Iterat
             f"(huggingface/trl#858): use from_pretrained, or call fix_generation_config({part}, tokenizer)",
             "wrapper-from-its-constructor",
         )
+    else:
+        kinds = [setup.generation.value_head, setup.generation.value_head_of_encoder_decoders]
+        wanted = kinds[known.is_encoder_decoder]
+        if isinstance(known.given, kinds[not known.is_encoder_decoder]):
+            has = "has" if known.is_encoder_decoder else "does not have"
+            yield Finding(
+                "issue",
+                f"{part} is an {known.name}, but the {type(known.inner).__name__} in it {has} an encoder: "
+                f"use {wanted.__name__}.from_pretrained",
+            )
 
 
 def _wrapper_as_policy(setup: CheckedSetup) -> Finding:
@@ -98,9 +110,10 @@ def check_reference_model(setup: CheckedSetup) -> Iterator[Finding]:
 def check_reward_model(setup: CheckedSetup) -> Iterator[Finding]:
     """Check that the reward model returns one score per text, in the form that this release reads."""
     if setup.reward_model is None:
-        yield Finding(
-            "issue", "reward_model is None: pass a sequence classifier with num_labels=1, or a function of texts"
-        )
+        if setup.is_train:  # a program of the step API may score its responses itself
+            yield Finding(
+                "issue", "reward_model is None: pass a sequence classifier with num_labels=1, or a function of texts"
+            )
     elif not setup.reward.is_function:
         yield from _scorer("reward_model", setup.reward, setup)
     elif setup.is_train:
@@ -142,7 +155,7 @@ def _train_scorer(part: str, known: KnownModel, setup: CheckedSetup) -> Finding 
     model = known.given
     prefix = getattr(model, "base_model_prefix", None)
     missing = [
-        attribute
+        attribute or "part under its empty base_model_prefix"
         for attribute in ("base_model_prefix", prefix, "score")
         if isinstance(attribute, str) and not hasattr(model, attribute)
     ]
@@ -158,6 +171,14 @@ def _train_scorer(part: str, known: KnownModel, setup: CheckedSetup) -> Finding 
             f"(huggingface/trl#1977, #2718): {advice}",
             "scorer-without-score" if missing == ["score"] else "scorer-without-base-model-prefix",
         )
+    if known.is_peft and not known.is_wrapper:
+        backbone = getattr(model, str(prefix))  # around a Llama this is the whole classifier
+        if hasattr(backbone, "score") and backbone.config.pad_token_id is None and batch_size(setup) != 1:
+            return Finding(
+                "issue",
+                f"{part} ({known.name}) has no pad token in its config, and {setup.trl} calls the whole "
+                f"{type(backbone).__name__} in it: set {part}.config.pad_token_id = tokenizer.pad_token_id",
+            )
     labels = getattr(model.score, "out_features", 1)
     return None if labels == 1 else _labels(f"{part} ({known.name})", labels, "scorer-with-two-labels")
 
@@ -173,6 +194,10 @@ def _step_scorer(part: str, known: KnownModel) -> Finding | None:
             f"{part} ({known.name}) is a language model, which does not return scores: use "
             f"AutoModelForSequenceClassification with num_labels=1, or a function of texts",
         )
+    try:
+        check_takes_ids(known)
+    except TypeError as error:
+        return Finding("issue", str(error))
     labels = getattr(getattr(model, "config", None), "num_labels", 1)
     return None if labels == 1 else _labels(part, labels, None)
 

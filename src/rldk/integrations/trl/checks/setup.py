@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from rldk.integrations.trl.data.token_ids import TokenIds, token_ids_of
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
 from rldk.integrations.trl.releases.generations import Generation
@@ -35,6 +36,7 @@ class CheckedSetup:
     tokenizer: Any
     config: Any
     train_dataset: Any
+    eval_dataset: Any = None
 
     @cached_property
     def policy(self) -> KnownModel:
@@ -60,6 +62,11 @@ class CheckedSetup:
     def known_tokenizer(self) -> KnownTokenizer:
         """``tokenizer``, classified."""
         return classify_tokenizer(self.tokenizer)
+
+    @cached_property
+    def train_ids(self) -> TokenIds:
+        """The token ids of ``train_dataset``, which two checks read."""
+        return token_ids_of(self.train_dataset)
 
     @property
     def trl(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rldk.integrations.trl.config.does_anyway import DOES_ANYWAY
 from rldk.integrations.trl.config.refusals import refusal
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import STEP_DOES_ANYWAY, TRAIN_DOES_ANYWAY, VOCABULARY, Options, Row
+from rldk.integrations.trl.config.vocabulary import VOCABULARY, Options
 from rldk.integrations.trl.releases.generations import Generation, installed_generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import PPOApi, installed_version
@@ -55,7 +56,7 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
 
     Raises:
         TypeError: The installed release does not support an option, or its config takes the option but its trainer
-            never reads it. The message names the releases that support it.
+            never reads it or uses it wrongly. The message names the releases that support it.
         ImportError: TRL is missing, broken, has no PPO, or has no PPO with that API.
         ValueError: ``api`` is not the name of an API.
     """
@@ -64,12 +65,13 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
     output_dir = DEFAULT_OUTPUT_DIR if output_dir is None else str(output_dir)
     _refuse_both(options)
     if generation.api == "step":
-        arguments, attributes = _step_arguments(known, dict(options))
+        arguments, attributes = _step_arguments(generation, dict(options))
         attributes["output_dir"] = output_dir
     else:
-        arguments, attributes = {"output_dir": output_dir, **_train_arguments(known, options)}, {}
+        arguments, attributes = {"output_dir": output_dir, **_train_arguments(options)}, {}
+    arguments = {name: value for name, value in arguments.items() if name in known or not _is_done_anyway(name, value)}
     for option, value in arguments.items():
-        if option not in known or _is_unread(generation, option, value):
+        if option not in known or _is_unread_or_misused(generation, option, value):
             raise TypeError(refusal(option, _installed(generation), known, _other_api(generation)))
     with third_party_warnings():
         config = generation.config(**arguments)
@@ -100,21 +102,27 @@ def _refuse_both(options: Options) -> None:
             raise TypeError(f"create_ppo_config: {first!r} and {second!r} set the same thing: pass only one of them")
 
 
-def _is_unread(generation: Generation, option: str, value: Any) -> bool:
-    """Whether the config takes the option but the trainer ignores it, judged by the trainer's code."""
+def _is_unread_or_misused(generation: Generation, option: str, value: Any) -> bool:
+    """Whether the config takes the option but the trainer ignores or misuses it, judged by the trainer's code."""
     if generation.api == "step":
-        return option in _STEP_COMPUTES and generation.assigns(option)
+        if option == "gradient_accumulation_steps":
+            return value != 1 and not generation.accumulates_gradients
+        return value is not None and option in _STEP_COMPUTES and generation.assigns(option)
     if option == "run_name":
         return value is not None and generation.overwrites_run_name
     return option in NEVER_READ and value not in NEVER_READ[option][0]
 
 
-def _train_arguments(known: frozenset[str], options: Options) -> Options:
+def _is_done_anyway(option: str, value: Any) -> bool:
+    harmless, _ = NEVER_READ.get(option, ((), ""))
+    return value in harmless or value in DOES_ANYWAY.get(option, ())
+
+
+def _train_arguments(options: Options) -> Options:
     arguments: Options = {"report_to": "none", "num_sample_generations": 0}
     if not _has_accelerator():
         arguments |= {"use_cpu": True, "bf16": False}
-    as_if_not_given = {**TRAIN_DOES_ANYWAY, **{name: harmless for name, (harmless, _) in NEVER_READ.items()}}
-    return _without(as_if_not_given, known, arguments | options)
+    return arguments | options
 
 
 def _has_accelerator() -> bool:
@@ -128,35 +136,25 @@ def _has_accelerator() -> bool:
         )
 
 
-def _without(does_anyway: Mapping[str, tuple[Any, ...]], known: frozenset[str], options: Options) -> Options:
-    """Return ``options`` without those that the config does not have and that only ask for what TRL does anyway."""
-    return {
-        name: value
-        for name, value in options.items()
-        if name in known or name not in does_anyway or value not in does_anyway[name]
-    }
-
-
-def _step_arguments(known: frozenset[str], options: Options) -> tuple[Options, Options]:
+def _step_arguments(generation: Generation, options: Options) -> tuple[Options, Options]:
     """Translate ``options``. Return the constructor's arguments and the attributes to set on the config."""
-    options = _without(STEP_DOES_ANYWAY, known, options)
     arguments: Options = {}
     attributes: Options = {}
     for row in VOCABULARY:
-        given = {name: options.pop(name) for name in row.portable if name in options}
-        if given:
-            (arguments if _is_constructed_with(row, known) else attributes).update(row.write(given, known))
-    if "accelerator_kwargs" in arguments and "accelerator_kwargs" in options:
-        arguments["accelerator_kwargs"] = options.pop("accelerator_kwargs") | arguments["accelerator_kwargs"]
-    for option in options:
-        if option in arguments:
-            raise TypeError(
-                f"create_ppo_config: {option!r} is passed twice, by this name and by its portable name: "
-                f"pass only one of them"
-            )
+        given = [name for name in row.portable if name in options]
+        portable = [name for name in given if name not in row.step]
+        own = [name for name in row.step if name in options and name not in (*given, "accelerator_kwargs")]
+        if own and not portable:
+            continue  # the step API's own names, some of which are portable names too
+        written = row.write({name: options.pop(name) for name in given}, generation) if given else {}
+        for name in own:
+            if name not in written or options.pop(name) != written[name]:
+                raise TypeError(
+                    f"create_ppo_config: {name!r} and {portable[0]!r} set the same thing: pass only one of them"
+                )
+        # Before 0.3.0 the config has no seed; `create_ppo_trainer` reads the attribute.
+        is_argument = row.step and (row.portable != ("seed",) or "seed" in generation.options)
+        (arguments if is_argument else attributes).update(written)
+    if "accelerator_kwargs" in options:
+        options["accelerator_kwargs"] = options["accelerator_kwargs"] | arguments.pop("accelerator_kwargs", {})
     return arguments | options, attributes
-
-
-def _is_constructed_with(row: Row, known: frozenset[str]) -> bool:
-    # Before 0.3.0 the config has no seed; `create_ppo_trainer` reads the attribute.
-    return bool(row.step) and (row.portable != ("seed",) or "seed" in known)

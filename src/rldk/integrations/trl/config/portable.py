@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 from typing import Any
 
 from rldk.integrations.trl.config.create import create_ppo_config
@@ -36,10 +37,10 @@ def portable_config(config: Any) -> dict[str, Any]:
     ``create_ppo_config(**portable_config(config))`` creates an equal config on the same release. On another release it
     sets up the same run, as far as a config determines it. Options with a default that differs between releases are
     always included. Options that only one release has keep their names, are included if they differ from its default,
-    and are refused by other releases. The fields of your own subclass are included in the same way, and
-    `create_ppo_config` refuses them, because it creates the release's own class. Options that TRL computes itself
-    (``batch_size`` in the train API, ``world_size``, ...) and options that the train API never reads
-    (``max_grad_norm``, ``max_steps``, ...) are left out.
+    and are refused by other releases. The fields of your own subclass (before 0.4.2 the arguments of its constructor)
+    are included in the same way, and `create_ppo_config` refuses them, because it creates the release's own class.
+    Options that TRL computes itself (``batch_size`` in the train API, ``world_size``, ...) and options that the train
+    API never reads (``max_grad_norm``, ``max_steps``, ...) are left out.
 
     In the step API, ``num_mini_batches`` is ``batch_size / (mini_batch_size * gradient_accumulation_steps)``. Releases
     before 0.3.0 optimize sample by sample, so there ``per_device_train_batch_size`` is the whole batch. An adaptive KL
@@ -74,7 +75,7 @@ def portable_config(config: Any) -> dict[str, Any]:
 def _from_step(generation: Generation, config: Any) -> Options:
     options: Options = {}
     for row in VOCABULARY:
-        options |= row.read(config)
+        options |= row.read(config, generation)
     with third_party_warnings():
         default = generation.config()
     for name in generation.options:
@@ -101,12 +102,15 @@ def _from_train(generation: Generation, config: Any) -> Options:
 def _own_fields(generation: Generation, config: Any) -> Options:
     """Return the fields of a user's subclass that differ from its defaults, so that `create_ppo_config` names them."""
     options = {}
-    for field in dataclasses.fields(config):
-        if field.init and field.name not in generation.options:
-            factory = field.default_factory
-            default = field.default if factory is dataclasses.MISSING else factory()
-            if getattr(config, field.name) != default:
-                options[field.name] = getattr(config, field.name)
+    factories = {field.name: field.default_factory for field in dataclasses.fields(config)}
+    # Not the fields: the configs of 0.2.0-0.4.1 have none, and a subclass there has an __init__ of its own.
+    for name, parameter in inspect.signature(type(config)).parameters.items():
+        if name in generation.options or not hasattr(config, name):
+            continue
+        factory = factories.get(name, dataclasses.MISSING)
+        default = parameter.default if factory is dataclasses.MISSING else factory()
+        if getattr(config, name) != default:
+            options[name] = getattr(config, name)
     return options
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from rldk.integrations.trl.config.unread import NEVER_READ
+from rldk.integrations.trl.config.vocabulary import PORTABLE
 
 # The train API's PPOConfig inherits these from transformers, so they are not in TRL's own files.
 TRAINING_ARGUMENTS = frozenset(
@@ -23,13 +24,36 @@ TRAINING_ARGUMENTS = frozenset(
     | {"report_to", "save_strategy", "save_steps", "eval_strategy", "eval_steps", "logging_steps"}
 )
 
-# Options that transformers removed, and what to do instead.
-_REMOVED_BY_TRANSFORMERS: Mapping[str, str] = {
+# Arguments of `generate()` that have no option on some releases.
+_SAMPLING = (
+    *("do_sample", "top_p", "top_k", "min_p", "typical_p", "num_beams", "repetition_penalty", "no_repeat_ngram_size"),
+    *("min_new_tokens", "min_length", "bad_words_ids", "eos_token_id", "pad_token_id"),
+)
+_IN_RUN_PPO = "pass it to run_ppo in the step API; the train API samples with settings of its own"
+
+# What to do instead of passing an option that the installed config does not have.
+_INSTEAD: Mapping[str, str] = {
     "logging_dir": "transformers 5.15 removed it; leave it out, or set the environment variable "
     "TENSORBOARD_LOGGING_DIR",
+    **dict.fromkeys(_SAMPLING, _IN_RUN_PPO),
+}
+
+# Options that some releases take and use wrongly, and what their trainer does.
+MISUSED: Mapping[str, str] = {
+    "gradient_accumulation_steps": "adds up gradients wrongly (huggingface/trl#321, huggingface/trl#583)",
 }
 
 _RUN_NAME = "the trainer replaces it with a name made of exp_name, seed and time; set exp_name instead"
+
+
+# Argument of `generate()` -> the option that sets it.
+OPTION_OF_ARGUMENT: Mapping[str, str] = {
+    "max_new_tokens": "response_length",
+    "max_length": "response_length",
+    "temperature": "temperature",
+    "eos_token_id": "stop_token_id",
+    "batch_size": "local_rollout_forward_batch_size",
+}
 
 
 @cache
@@ -57,21 +81,32 @@ def refusal(
     message = f"create_ppo_config: {installed} does not support {option!r}: "
     releases = option_releases()
     if option in known:
-        reason = (
-            _RUN_NAME if option == "run_name" else _unread(option) if option in NEVER_READ else "TRL sets it itself"
-        )
-        can = f"; TRL {releases[option]} supports it" if option in releases and option in NEVER_READ else ""
-        return f"{message}its PPOConfig takes it, but its PPOTrainer does not use it: {reason}{can}"
+        return message + _misuse(option)
     if option in releases:
         here = ', or pass api="train"' if option in other_api else ""
         return message + f"TRL {releases[option]} supports it; leave it out{here}"
-    if option in _REMOVED_BY_TRANSFORMERS:
-        return message + _REMOVED_BY_TRANSFORMERS[option]
+    if OPTION_OF_ARGUMENT.get(option) in known | set(PORTABLE):
+        return message + f"set {OPTION_OF_ARGUMENT[option]!r} instead"
+    if option in _INSTEAD:
+        return message + _INSTEAD[option]
     if option in NEVER_READ:
         return message + f"no release's PPOTrainer uses it: {_unread(option)}"
     close = difflib.get_close_matches(option, known | releases.keys(), n=1)
     hint = f"did you mean {close[0]!r}?" if close else "its PPOConfig has no such option; check the spelling"
     return message + hint
+
+
+def _misuse(option: str) -> str:
+    releases = option_releases()
+    if option in MISUSED:
+        return f"its PPOTrainer {MISUSED[option]}; TRL {releases[option]} supports it; leave it out"
+    can = ""
+    if option in NEVER_READ:
+        reason = _unread(option)
+        can = f"; TRL {releases[option]} supports it" if option in releases else ""
+    else:
+        reason = _RUN_NAME if option == "run_name" else "TRL sets it itself"
+    return f"its PPOConfig takes it, but its PPOTrainer does not use it: {reason}{can}"
 
 
 def _unread(option: str) -> str:

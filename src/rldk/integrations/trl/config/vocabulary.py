@@ -6,9 +6,11 @@ docs/config.md to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from rldk.integrations.trl.releases.generations import Generation
 
 Options = dict[str, Any]
 
@@ -24,10 +26,10 @@ class Row:
     """The train API's names."""
     step: tuple[str, ...]
     """The step API's names. Empty if its config has no such option; then `run_ppo` reads a config attribute."""
-    write: Callable[[Options, frozenset[str]], Options]
-    """Takes the options passed and the names that the step API's config has; returns arguments of its constructor."""
-    read: Callable[[Any], Options]
-    """Takes a step API config; returns portable options, or the step API's own if no portable option fits."""
+    write: Callable[[Options, Generation], Options]
+    """Takes the options passed and the step API's generation; returns arguments of its config's constructor."""
+    read: Callable[[Any, Generation], Options]
+    """Takes a step API config and its generation; returns portable options, or the step API's own if none fits."""
     note: str = ""
 
 
@@ -38,7 +40,7 @@ def _same(portable: str, step: str | None = None, note: str = "") -> Row:
         (portable,),
         (theirs,),
         lambda given, _: {theirs: given[portable]},
-        lambda config: {portable: getattr(config, theirs)} if hasattr(config, theirs) else {},
+        lambda config, _: {portable: getattr(config, theirs)} if hasattr(config, theirs) else {},
         note,
     )
 
@@ -49,28 +51,23 @@ def _for_run_ppo(name: str) -> Row:
         (name,),
         (),
         lambda given, _: given,
-        lambda config: {name: getattr(config, name)} if hasattr(config, name) else {},
+        lambda config, _: {name: getattr(config, name)} if hasattr(config, name) else {},
         "an attribute that `run_ppo` reads",
     )
 
 
-def _write_batch(given: Options, known: frozenset[str]) -> Options:
+def _write_batch(given: Options, generation: Generation) -> Options:
     micro = given.get("per_device_train_batch_size", _DEFAULT_DEVICE_BATCH_SIZE)
     accumulation = given.get("gradient_accumulation_steps", 1)
-    batch: Options = {"batch_size": micro * accumulation * given.get("num_mini_batches", 1)}
-    if "mini_batch_size" in known:
-        batch["mini_batch_size"] = micro
-    else:
-        # Before 0.3.0 each sample is a minibatch. Forward passes of several samples are wrong with left padding.
-        batch["forward_batch_size"] = 1
-    if accumulation != 1 or "gradient_accumulation_steps" in known:
-        batch["gradient_accumulation_steps"] = accumulation
-    return batch
+    # Before 0.3.0 each sample is a minibatch. Forward passes of several samples are wrong with left padding.
+    part = {"mini_batch_size": micro} if generation.has_minibatches else {"forward_batch_size": 1}
+    size = micro * accumulation * given.get("num_mini_batches", 1)
+    return {"batch_size": size, **part, "gradient_accumulation_steps": accumulation}
 
 
-def _read_batch(config: Any) -> Options:
+def _read_batch(config: Any, generation: Generation) -> Options:
     accumulation = getattr(config, "gradient_accumulation_steps", 1)
-    if not hasattr(config, "mini_batch_size"):  # before 0.3.0
+    if not generation.has_minibatches:
         if config.forward_batch_size != 1:
             return {"batch_size": config.batch_size, "forward_batch_size": config.forward_batch_size}
         return {"per_device_train_batch_size": config.batch_size, "gradient_accumulation_steps": 1} | {
@@ -87,27 +84,26 @@ def _read_batch(config: Any) -> Options:
     }
 
 
-def _read_kl(config: Any) -> Options:
+def _read_kl(config: Any, _: Generation) -> Options:
     if config.adap_kl_ctrl:  # the train API has no option for an adaptive coefficient
         return {"init_kl_coef": config.init_kl_coef, "adap_kl_ctrl": True}
     return {"kl_coef": config.init_kl_coef}
 
 
-def _write_estimator(given: Options, known: frozenset[str]) -> Options:
-    if given["kl_estimator"] != "k1":
-        return given  # not an option of the step API, so it is refused
-    return {"kl_penalty": "kl"} if "kl_penalty" in known else {}
+def _write_estimator(given: Options, _: Generation) -> Options:
+    # Another estimator is not an option of the step API, so it is refused.
+    return {"kl_penalty": "kl"} if given["kl_estimator"] == "k1" else given
 
 
-def _read_estimator(config: Any) -> Options:
+def _read_estimator(config: Any, _: Generation) -> Options:
     penalty = getattr(config, "kl_penalty", "kl")
     return {"kl_estimator": "k1"} if penalty == "kl" else {"kl_penalty": penalty}
 
 
-def _write_tracker(given: Options, _: frozenset[str]) -> Options:
+def _write_tracker(given: Options, _: Generation) -> Options:
     trackers = given["report_to"]
-    trackers = [trackers] if isinstance(trackers, str) else list(trackers or [])
-    trackers = [tracker for tracker in trackers if tracker != "none"]
+    trackers = list(trackers) if isinstance(trackers, list | tuple) else [trackers]  # accelerate takes objects too
+    trackers = [tracker for tracker in trackers if tracker not in (None, "none")]
     if len(trackers) > 1:
         raise TypeError(
             f"create_ppo_config: the step API supports one tracker, got report_to={trackers}: pass one of them"
@@ -115,7 +111,12 @@ def _write_tracker(given: Options, _: frozenset[str]) -> Options:
     return {"log_with": trackers[0] if trackers else None}
 
 
-def _read_accelerator(config: Any) -> Options:
+def _read_norm(config: Any, _: Generation) -> Options:
+    norm = getattr(config, "max_grad_norm", None)
+    return {} if norm is None else {"max_grad_norm": norm}
+
+
+def _read_accelerator(config: Any, _: Generation) -> Options:
     kwargs = dict(config.accelerator_kwargs)
     use_cpu = kwargs.pop("cpu", False)
     return ({"use_cpu": True} if use_cpu else {}) | ({"accelerator_kwargs": kwargs} if kwargs else {})
@@ -146,6 +147,14 @@ VOCABULARY: tuple[Row, ...] = (
     _same("gamma"),
     _same("lam"),
     _same("whiten_rewards"),
+    Row(
+        ("max_grad_norm",),
+        ("max_grad_norm",),
+        # 0 turns clipping off in transformers. TRL would multiply each gradient by 0.
+        lambda given, _: {"max_grad_norm": given["max_grad_norm"] or None},
+        _read_norm,
+        "0 turns clipping off, as `None` does",
+    ),
     _same("seed", note="before 0.3.0 an attribute that `create_ppo_trainer` reads"),
     _for_run_ppo("response_length"),
     _for_run_ppo("temperature"),
@@ -154,7 +163,7 @@ VOCABULARY: tuple[Row, ...] = (
         ("report_to",),
         ("log_with",),
         _write_tracker,
-        lambda config: {"report_to": config.log_with or "none"},
+        lambda config, _: {"report_to": config.log_with or "none"},
         "one tracker",
     ),
     Row(
@@ -168,37 +177,3 @@ VOCABULARY: tuple[Row, ...] = (
 
 PORTABLE: tuple[str, ...] = tuple(name for row in VOCABULARY for name in row.portable)
 STEP_NAMES: frozenset[str] = frozenset(name for row in VOCABULARY for name in row.step)
-
-# Values that ask the step API for what it does anyway. `run_ppo` ends a response at EOS, the learning rate is
-# constant, and its Adam is AdamW without weight decay.
-STEP_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
-    "save_strategy": ("no",),
-    "eval_strategy": ("no",),
-    "num_sample_generations": (0,),
-    "gradient_checkpointing": (False,),
-    "bf16": (False, None),
-    "fp16": (False, None),
-    "use_cpu": (False,),
-    "stop_token": ("eos",),
-    "stop_token_id": (None,),
-    "missing_eos_penalty": (None,),
-    "whiten_rewards": (False,),
-    "max_grad_norm": (None,),
-    "lr_scheduler_type": ("constant",),
-    "warmup_steps": (0,),
-    "warmup_ratio": (0,),
-    "weight_decay": (0,),
-    "optim": ("adamw_torch",),
-    "logging_steps": (1,),
-    "max_steps": (-1,),
-    "push_to_hub": (False,),
-    "ds3_gather_for_generation": (True,),
-}
-
-# The same for releases of the train API with a config that does not have the option.
-TRAIN_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
-    "kl_estimator": ("k1",),
-    "missing_eos_penalty": (None,),
-    "ds3_gather_for_generation": (True,),
-    "bf16": (False, None),
-}

@@ -8,6 +8,7 @@ from typing import Any
 
 from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.quiet import callers_warnings, is_users
 
 # Besides the global generators, these counters of torch and accelerate determine the order of an epoch.
 _COUNTERS = ("iteration", "epoch", "initial_seed")
@@ -30,6 +31,8 @@ class BatchStream(Iterator[Any]):
     def of(cls, trainer: Any) -> BatchStream:
         """Return the trainer's stream. It is stored on the trainer, so a second `run_ppo` continues the first."""
         if not hasattr(trainer, "_rldk_batches"):
+            for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
+                _collate_with_callers_warnings(loader)
             trainer._rldk_batches = cls(trainer.dataloader)
         stream: BatchStream = trainer._rldk_batches
         return stream
@@ -79,12 +82,12 @@ class BatchStream(Iterator[Any]):
                 "generator": part.generator.get_state() if _generator(part) is not None else None,
                 "counters": {name: value for name in _COUNTERS if isinstance(value := vars(part).get(name), int)},
             }
-            for part in self._parts()
+            for part in _parts(self._dataloader)
         ]
         return {"random": vars(RandomState.capture()), "parts": parts}
 
     def _set_shuffling(self, start: dict[str, Any]) -> None:
-        for part, saved in zip(self._parts(), start["parts"], strict=False):
+        for part, saved in zip(_parts(self._dataloader), start["parts"], strict=False):
             if saved["generator"] is not None:
                 if _generator(part) is None:
                     part.generator = import_or_explain("torch").Generator()
@@ -92,15 +95,23 @@ class BatchStream(Iterator[Any]):
             vars(part).update(saved["counters"])
         RandomState(**start["random"]).restore()
 
-    def _parts(self) -> list[Any]:
-        """Return the loader and the samplers inside it, always in the same order."""
-        found: list[Any] = [self._dataloader]
-        for part in found:
-            for name in ("base_dataloader", "batch_sampler", "sampler"):  # accelerate wraps the loader from 0.34 on
-                inner = getattr(part, name, None)
-                if hasattr(inner, "__dict__") and all(inner is not known for known in found):
-                    found.append(inner)
-        return found
+
+def _parts(dataloader: Any) -> list[Any]:
+    """Return the loader and the samplers inside it, always in the same order."""
+    found: list[Any] = [dataloader]
+    for part in found:
+        for name in ("base_dataloader", "batch_sampler", "sampler"):  # accelerate wraps the loader from 0.34 on
+            inner = getattr(part, name, None)
+            if hasattr(inner, "__dict__") and all(inner is not known for known in found):
+                found.append(inner)
+    return found
+
+
+def _collate_with_callers_warnings(dataloader: Any) -> None:
+    """Let the user's data collator run under the user's warning filters."""
+    for part in _parts(dataloader) if dataloader is not None else ():
+        if is_users(collate := vars(part).get("collate_fn")) and collate is not None:
+            vars(part)["collate_fn"] = callers_warnings()(collate)
 
 
 def _generator(part: Any) -> Any:

@@ -10,7 +10,8 @@ from rldk.integrations.trl.models.tokenizers import classify_tokenizer
 from rldk.integrations.trl.releases.importing import import_or_explain
 
 _MODEL_COLUMNS = ("input_ids", "attention_mask")
-_LOOKED_AT = 1000
+LOOKED_AT = 1000
+"""How many rows are read where each one is read in Python."""
 
 
 def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any:
@@ -30,26 +31,51 @@ def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any
         TypeError: The dataset contains texts or several splits. The message says what to pass instead.
         ValueError: Its rows have no ``input_ids``.
     """
-    if isinstance(dataset, Mapping):  # datasets.DatasetDict is a dict
-        splits = ", ".join(map(str, dataset))
-        raise TypeError(f"{part} is a {type(dataset).__name__} of several splits ({splits}): pass one of them")
+    error = not_prompts(dataset, part)
+    if error is not None:
+        raise error
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or len(dataset) == 0:
         return dataset
+    if not hasattr(dataset, "remove_columns"):
+        return _rows(dataset, tokenizer)
+    if any(_end(dataset[number], tokenizer) for number in range(min(len(dataset), LOOKED_AT))):
+        return _rows(dataset, tokenizer)
+    extra = [column for column in dataset.column_names if column not in _MODEL_COLUMNS]
+    return dataset.remove_columns(extra) if extra else dataset
+
+
+def not_prompts(dataset: Any, part: str) -> TypeError | ValueError | None:
+    """Return why a dataset does not contain tokenized prompts, or None if it does. Only the first row is read."""
+    if isinstance(dataset, Mapping):
+        if "input_ids" in dataset:
+            return TypeError(
+                f"{part} is a {type(dataset).__name__}, a table of all prompts and not a list of rows: "
+                f"pass Dataset.from_dict(dict({part}))"
+            )
+        splits = ", ".join(map(str, dataset))  # datasets.DatasetDict is a dict
+        return TypeError(f"{part} is a {type(dataset).__name__} of several splits ({splits}): pass one of them")
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or len(dataset) == 0:
+        return None
     first = dataset[0]
     if not isinstance(first, Mapping):
-        raise TypeError(
+        return TypeError(
             f"{part} contains {type(first).__name__} instead of dicts with input_ids: "
             f"tokenize the prompts first, [tokenizer(prompt) for prompt in prompts]"
         )
     if "input_ids" not in first:
         had = ", ".join(map(str, first))
-        raise ValueError(f"{part} has no column input_ids (it has {had}): tokenize the prompts first")
-    if not hasattr(dataset, "remove_columns"):
-        return _rows(dataset, tokenizer)
-    if any(_end(dataset[number], tokenizer) for number in range(min(len(dataset), _LOOKED_AT))):
-        return _rows(dataset, tokenizer)
-    extra = [column for column in dataset.column_names if column not in _MODEL_COLUMNS]
-    return dataset.remove_columns(extra) if extra else dataset
+        return ValueError(f"{part} has no column input_ids (it has {had}): tokenize the prompts first")
+    return None
+
+
+def is_for_own_loop(dataset: Any) -> bool:
+    """Whether a dataset has its token ids in ``query`` instead of ``input_ids``, for a program with a loop of its own.
+
+    TRL's step API keeps that column. `run_ppo` cannot use it.
+    """
+    if not isinstance(not_prompts(dataset, "train_dataset"), ValueError):
+        return False
+    return not isinstance(dataset[0].get("query", ""), str)
 
 
 def _rows(dataset: Any, tokenizer: Any) -> Any:
@@ -69,6 +95,8 @@ def _rows(dataset: Any, tokenizer: Any) -> Any:
 
 def _end(row: Mapping[str, Any], tokenizer: Any) -> int:
     """Return how many padding tokens are at the end of the row. The first token never counts as padding."""
+    if row["input_ids"] is None:
+        return 0  # `validate_ppo_setup` reports it
     if "attention_mask" in row:
         marks, padding = row["attention_mask"], 0
     else:

@@ -7,6 +7,7 @@ from typing import Any
 from rldk.integrations.trl.models.generation_config import fix_known_model
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.lora import refuse_peft
+from rldk.integrations.trl.models.tokenizers import classify_tokenizer
 from rldk.integrations.trl.models.value_head import put_value_head, saved_value_head
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.quiet import third_party_warnings
@@ -39,8 +40,18 @@ def as_policy(generation: Generation, known: KnownModel, tokenizer: Any, generat
 
 def as_scorer(known: KnownModel, tokenizer: Any) -> KnownModel:
     """Give a model what TRL reads from reward and value models: ``base_model_prefix``, the backbone and ``score``."""
+    model = known.given
     if known.is_wrapper:
         fix_known_model(known, tokenizer)
+    elif known.kind == "plain" and getattr(model, "base_model_prefix", None) == "":
+        # The classifier of a nested model, in transformers 4.56-4.57 (Gemma 3): its prefix names no part.
+        backbones = [name for name, part in model.named_children() if hasattr(part, "get_input_embeddings")]
+        if len(backbones) == 1:
+            model.base_model_prefix = backbones[0]
+    config: Any = getattr(known.inner, "config", None)
+    if known.is_peft and not known.is_wrapper and getattr(config, "pad_token_id", 0) is None:
+        # Around a Llama, its backbone `model` is the whole classifier, which looks for the pad token.
+        config.pad_token_id = classify_tokenizer(tokenizer).pad
     return known
 
 

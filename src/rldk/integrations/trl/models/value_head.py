@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,28 @@ def put_value_head(generation: Generation, model: KnownModel, head: Mapping[str,
     """
     encoder_decoder = model.is_encoder_decoder
     wrapper_class = generation.value_head_of_encoder_decoders if encoder_decoder else generation.value_head
-    wrapper = wrapper_class.from_pretrained(model.given)
+    with _hidden_size_shown(getattr(model.inner, "config", None)):
+        wrapper = wrapper_class.from_pretrained(model.given)
     if head:
         wrapper.v_head.load_state_dict(dict(head))
     return wrapper
+
+
+@contextmanager
+def _hidden_size_shown(config: Any) -> Iterator[None]:
+    """Within the context, show ``hidden_size`` of a nested text config (Gemma 3) where TRL's value head reads it.
+
+    TRL fails without it until 1.4.0 (``UnboundLocalError``, huggingface/trl#3546, #3828).
+    """
+    size = getattr(getattr(config, "text_config", None), "hidden_size", None)
+    if size is None or hasattr(config, "hidden_size"):
+        yield
+        return
+    config.hidden_size = size
+    try:
+        yield
+    finally:
+        del config.hidden_size
 
 
 def saved_value_head(model_name: str | None, **hub_arguments: Any) -> dict[str, Any]:

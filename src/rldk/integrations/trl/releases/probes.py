@@ -69,6 +69,14 @@ class Probes:
         return "gradient_accumulation_steps * args.num_mini_batches" in _code_of(self.trainer)
 
     @cached_property
+    def accumulates_gradients(self) -> bool:
+        """Whether ``gradient_accumulation_steps`` above 1 gives the gradient of the whole batch: from 0.5.0 on.
+
+        Releases before 0.4.1 have no such option, 0.4.1-0.4.7 lose gradients or never clear them (#321, #583).
+        """
+        return self.api == "train" or "self.config.backward_batch_size" in _code_of(self.trainer)
+
+    @cached_property
     def checkpoints_by_default(self) -> bool:
         """Whether ``gradient_checkpointing`` is on by default: from 0.22.0 on."""
         defaults = {field.name: field.default for field in dataclasses.fields(self.config)}

@@ -1,8 +1,9 @@
-"""Score texts of the step API with a sequence classifier or a value-head wrapper, several in one forward pass."""
+"""Score texts with a sequence classifier, a value-head wrapper or another module, several in one forward pass."""
 
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,11 +33,24 @@ def moved_to(known: KnownModel, device: Any) -> Iterator[None]:
         model.to("cpu")
 
 
+def check_takes_ids(known: KnownModel) -> None:
+    """Reject a reward model that cannot be called with token ids.
+
+    Raises:
+        TypeError: Its ``forward`` has no parameter ``input_ids``. The message says what to pass instead.
+    """
+    taken = inspect.signature(known.given.forward).parameters
+    if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
+        raise TypeError(f"reward_model ({known.name}) does not take input_ids in its forward: {_INSTEAD}")
+
+
 def score_with_model(known: KnownModel, queries: list[Any], responses: list[Any], rows: int) -> list[Any]:
     """Score each query with its response, up to ``rows`` of them in one forward pass.
 
     Args:
-        known: A sequence classifier with one label, or a value-head wrapper.
+        known: A sequence classifier with one label, a value-head wrapper, or any module that is called with
+            ``input_ids`` (and ``attention_mask``, if its ``forward`` names it) and returns one score per row: a tensor
+            of shape ``(rows,)`` or ``(rows, 1)``, or an output with such ``logits``.
         queries: One 1-D tensor of token ids per prompt.
         responses: One 1-D tensor of token ids per query.
         rows: The most rows in a forward pass.
@@ -49,9 +63,7 @@ def score_with_model(known: KnownModel, queries: list[Any], responses: list[Any]
     """
     torch = import_or_explain("torch")
     model = known.given
-    taken = inspect.signature(model.forward).parameters
-    if "input_ids" not in taken and all(parameter.kind != parameter.VAR_KEYWORD for parameter in taken.values()):
-        raise TypeError(f"reward_model ({known.name}) does not take input_ids: {_INSTEAD}")
+    check_takes_ids(known)
     was_training = model.training
     model.eval()
     try:
@@ -61,13 +73,15 @@ def score_with_model(known: KnownModel, queries: list[Any], responses: list[Any]
                 scores = [_score(known, each, [-1])[0] for each in inputs]
             else:
                 sequences = [torch.cat(pair) for pair in zip(queries, responses, strict=True)]
-                scores = _scores(known, sequences, rows if "attention_mask" in taken else 1)
+                scores = _scores(known, sequences, rows)
             return [score.float().cpu() for score in scores]
     finally:
         model.train(was_training)
 
 
 def _scores(known: KnownModel, sequences: list[Any], rows: int) -> list[Any]:
+    masked = "attention_mask" in inspect.signature(known.given.forward).parameters
+    rows = rows if masked else 1
     pad: Any = 0  # of a wrapper: its value is read at a known place, so any token will do
     if not known.is_wrapper:
         pad = getattr(getattr(known.given, "config", None), "pad_token_id", None)
@@ -80,17 +94,24 @@ def _scores(known: KnownModel, sequences: list[Any], rows: int) -> list[Any]:
     for start in range(0, len(together), rows):
         batch = together[start : start + rows]
         scores |= zip(batch, _padded(known, [sequences[n] for n in batch], pad), strict=True)
-    return [scores[n] if n in scores else _alone(known, ids) for n, ids in enumerate(sequences)]
+    return [scores[n] if n in scores else _alone(known, ids, masked) for n, ids in enumerate(sequences)]
 
 
-def _alone(known: KnownModel, ids: Any) -> Any:
-    return _score(known, {"input_ids": ids[None].to(next(known.given.parameters()).device)}, [-1])[0]
+def _alone(known: KnownModel, ids: Any, masked: bool) -> Any:
+    ids = ids[None].to(_device(known, ids))
+    mask = {"attention_mask": ids.new_ones(ids.shape)} if masked else {}
+    return _score(known, {"input_ids": ids, **mask}, [-1])[0]
+
+
+def _device(known: KnownModel, ids: Any) -> Any:
+    """Return the device of a model's weights; that of ``ids`` if it has none."""
+    return next(itertools.chain(known.given.parameters(), known.given.buffers()), ids).device
 
 
 def _padded(known: KnownModel, sequences: list[Any], pad: int) -> list[Any]:
     """Score rows with padding on the right, which the mask leaves out."""
     torch = import_or_explain("torch")
-    device = next(known.given.parameters()).device
+    device = _device(known, sequences[0])
     lengths = [len(ids) for ids in sequences]
     ids = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True, padding_value=pad)
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
@@ -106,7 +127,7 @@ def _score(known: KnownModel, inputs: dict[str, Any], ends: list[int]) -> list[A
     output = known.given(**inputs)
     if known.is_wrapper:
         return [values[end] for values, end in zip(output[2], ends, strict=True)]
-    logits = getattr(output, "logits", None)
+    logits = output if hasattr(output, "numel") else getattr(output, "logits", None)
     if logits is None or logits.numel() != len(ends):
         got = f"logits of shape {tuple(logits.shape)}" if logits is not None else f"a {type(output).__name__}"
         texts = "one text" if len(ends) == 1 else f"{len(ends)} texts"
@@ -122,8 +143,7 @@ def _encoder_inputs(known: KnownModel, query: Any, response: Any) -> dict[str, A
     response was cut.
     """
     torch = import_or_explain("torch")
-    config = known.inner.config
-    device = next(known.given.parameters()).device
+    config, device = known.inner.config, _device(known, query)
     if known.is_wrapper:
         start = response.new_tensor([config.decoder_start_token_id])
         inputs = {"input_ids": query, "decoder_input_ids": torch.cat([start, response])}

@@ -8,16 +8,18 @@ from typing import Any
 
 from rldk.integrations.trl.models.kinds import KnownModel
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.rewards.functions import RewardFunction, call_reward_function
-from rldk.integrations.trl.rewards.models import score_with_model
+from rldk.integrations.trl.rewards.functions import call_reward_function
+from rldk.integrations.trl.rewards.models import check_takes_ids, score_with_model
 
 
 def check_reward_model(known: KnownModel) -> None:
-    """Reject a reward model that is neither a function nor a model.
+    """Reject a reward model that is neither a function nor a model that takes token ids.
 
     Raises:
         TypeError: It is neither. The message says what to pass instead.
     """
+    if known.kind == "plain" and hasattr(known.given, "forward"):
+        check_takes_ids(known)
     if known.kind != "other":
         return
     reward = known.given
@@ -30,28 +32,45 @@ def check_reward_model(known: KnownModel) -> None:
     raise TypeError(f"reward_model must be a function of texts or a model, got {got}")
 
 
-def as_reward_module(function: RewardFunction, tokenizer: Any) -> Any:
-    """Return a module that calls ``function`` and that the train API accepts as its reward model.
+def needs_adapter(known: KnownModel) -> bool:
+    """Whether the train API can read no scores from a reward model that returns one score per row.
 
-    TRL reads ``modules``, ``to``, ``base_model_prefix``, the backbone under that prefix and ``score`` from a reward
-    model (``'function' object has no attribute 'modules'``, huggingface/trl#2273, #2518). The backbone here decodes
-    token ids into texts and returns the rewards in place of hidden states; ``score`` passes them through.
+    TRL reads ``base_model_prefix``, the backbone under that prefix and ``score`` (``'function' object has no attribute
+    'modules'``, huggingface/trl#2273, #2518). A language model returns no scores, whatever is around it.
+    """
+    model = known.given
+    if known.is_function:
+        return True
+    prefix = getattr(model, "base_model_prefix", None)
+    readable = isinstance(prefix, str) and bool(prefix) and hasattr(model, prefix) and hasattr(model, "score")
+    is_language_model = getattr(model, "get_output_embeddings", lambda: None)() is not None
+    return not readable and not is_language_model and getattr(getattr(model, "config", None), "num_labels", 1) == 1
+
+
+def as_reward_module(known: KnownModel, tokenizer: Any) -> Any:
+    """Return a module that calls a function of texts, or a module that scores rows, and that the train API accepts.
+
+    Its backbone returns the rewards in place of hidden states, and ``score`` passes them through. Padding is removed
+    before texts and rows are scored.
     """
     torch = import_or_explain("torch")
 
     def backbone(input_ids: Any, attention_mask: Any, **_: Any) -> SimpleNamespace:
-        texts = [
-            tokenizer.decode(ids[mask.bool()], skip_special_tokens=True)
-            for ids, mask in zip(input_ids, attention_mask, strict=True)
-        ]
-        rewards = torch.tensor(call_reward_function(function, texts), dtype=torch.float32, device=input_ids.device)
+        rows = [ids[mask.bool()] for ids, mask in zip(input_ids, attention_mask, strict=True)]
+        scores = score_responses(known, tokenizer, rows, [row[:0] for row in rows], len(rows))
+        rewards = torch.stack(scores).to(input_ids.device)
         return SimpleNamespace(hidden_states=(rewards[:, None, None].expand(*input_ids.shape, 1),))
 
     module = torch.nn.Module()
     module.base_model_prefix = "backbone"
     module.backbone = backbone
     module.score = torch.nn.Identity()
-    module.reward_function = function
+    if known.is_function:
+        module.reward_function = known.given
+    else:
+        module.scorer = known.given  # a part of the module, so that TRL moves it to its device
+        if hasattr(known.given, "get_input_embeddings"):  # `validate_ppo_setup` compares the vocabulary
+            module.get_input_embeddings = known.given.get_input_embeddings
     return module
 
 

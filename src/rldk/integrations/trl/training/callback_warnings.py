@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from rldk.integrations.trl.releases.quiet import callers_warnings
-
-# Callbacks of these packages keep `third_party_warnings`, because the user cannot fix them.
-_THIRD_PARTY = frozenset({"trl", "transformers", "rldk"})
+from rldk.integrations.trl.releases.quiet import callers_warnings, is_users
+from rldk.integrations.trl.training.replaced import replaced
 
 
 @contextmanager
@@ -22,13 +20,9 @@ def callbacks_with_callers_warnings(trainer: Any) -> Iterator[None]:
         for callback in handler.callbacks:
             one = copy.copy(handler)  # its own `call_event` passes on the model, the optimizer, ...
             one.callbacks = [callback]
-            third_party = type(callback).__module__.partition(".")[0] in _THIRD_PARTY
-            with nullcontext() if third_party else callers_warnings():
+            with callers_warnings() if is_users(callback) else nullcontext():
                 control = type(handler).call_event(one, event, args, state, control, **kwargs)
         return control
 
-    handler.call_event = call_event
-    try:
+    with replaced(handler, call_event=call_event):
         yield
-    finally:
-        del handler.call_event

@@ -19,6 +19,8 @@ from typing import Any
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import reference_of
+from rldk.integrations.trl.training.replaced import replaced
+from rldk.integrations.trl.training.tracking import log_completions
 
 # Portable name -> TRL's name, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
 _TRAIN_METRICS: Mapping[str, str] = {
@@ -37,6 +39,7 @@ _STEP_METRICS: Mapping[str, str] = {
 
 # Local variables of the train API's `train()` when it logs. Their names are the same since PPOv2Trainer of 0.9.2.
 _ROLLOUT = ("args", "logprobs", "ref_logprobs", "padding_mask", "scores", "contain_eos_token")
+_COMPLETIONS = ("queries", "postprocessed_responses", "scores")
 _STATS: Mapping[str, str] = {
     "policy_loss": "pg_loss_stats",
     "value_loss": "vf_loss_stats",
@@ -70,8 +73,13 @@ class PPOMetrics(dict[str, float]):
 
 
 @contextmanager
-def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
-    """Within the context, collect one `PPOMetrics` for each update that the train API's ``train()`` logs."""
+def watched_train(trainer: Any, *, completions: bool) -> Iterator[list[PPOMetrics]]:
+    """Within the context, collect one `PPOMetrics` for each update that the train API's ``train()`` logs.
+
+    Args:
+        trainer: A trainer of the train API.
+        completions: Also send the rollout to the trackers.
+    """
     updates: list[PPOMetrics] = []
     log = trainer.log
 
@@ -84,8 +92,10 @@ def watched_train(trainer: Any) -> Iterator[list[PPOMetrics]]:
         updates.append(PPOMetrics(_train_numbers(trainer, variables, logs), {}))  # before `log`: callbacks read it
         log(logs, *args, **kwargs)
         updates[-1].trl.update(trainer.state.log_history[-1])
+        if completions and variables:
+            log_completions(trainer, *(variables[name] for name in _COMPLETIONS))
 
-    with _replaced(trainer, log=watched):
+    with replaced(trainer, log=watched):
         yield updates
 
 
@@ -103,7 +113,8 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
         absent = f"; it does not log {missing}, so those metrics are NaN" if missing else ""
         warnings.warn(
             f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so metrics are returned as it logs them: "
-            f"entropy may count padding, the score may include a penalty, and means may count empty minibatches"
+            f"entropy may count padding, the score may include a penalty, means may count empty minibatches, and "
+            f"completions are not logged"
             f"{absent}",
             stacklevel=4,
         )
@@ -156,9 +167,9 @@ def watched_step(generation: Generation, trainer: Any, temperature: float) -> It
         return record(*args, **data)
 
     with ExitStack() as stack:
-        stack.enter_context(_replaced(trainer, record_step_stats=watched))
+        stack.enter_context(replaced(trainer, record_step_stats=watched))
         if temperature != 1:
-            stack.enter_context(_replaced(trainer, batched_forward_pass=forward_at_temperature))
+            stack.enter_context(replaced(trainer, batched_forward_pass=forward_at_temperature))
         yield numbers
 
 
@@ -184,19 +195,6 @@ def _divided_logits(trainer: Any, temperature: float) -> Iterator[None]:
         }.values():
             stack.callback(model.register_forward_hook(divide).remove)
         yield
-
-
-@contextmanager
-def _replaced(trainer: Any, **methods: Any) -> Iterator[None]:
-    """Within the context, replace methods on this trainer object; restore what was set on the object before."""
-    before = {name: vars(trainer)[name] for name in methods if name in vars(trainer)}
-    vars(trainer).update(methods)
-    try:
-        yield
-    finally:
-        for name in methods:
-            del vars(trainer)[name]
-        vars(trainer).update(before)
 
 
 def _mean_of_sums(values: Any, masks: Any) -> Any:

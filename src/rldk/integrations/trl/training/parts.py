@@ -14,7 +14,7 @@ from rldk.integrations.trl.models.load import load_classifier, load_policy, load
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
 from rldk.integrations.trl.models.value_model import value_model_for
 from rldk.integrations.trl.releases.generations import Generation
-from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model
+from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model, needs_adapter
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ def _reward_model(
         known = classify(reward)
         check_reward_model(known)
     elif model_name is None:
+        if generation.api == "step":
+            return classify(None)  # the program may score its responses itself; `run_ppo` asks for one
         raise ValueError("create_ppo_trainer: pass reward_model, a model or a function from texts to floats")
     else:
         warnings.warn(
@@ -113,6 +115,9 @@ def _reward_model(
             stacklevel=4,
         )
         known = load_classifier(model_name, tokenizer, **init_kwargs)
-    if known.is_function:
-        return classify(as_reward_module(reward, tokenizer)) if generation.api == "train" else known
-    return as_scorer(known, tokenizer)
+    if known.is_function and generation.api == "step":
+        return known
+    known = as_scorer(known, tokenizer)
+    if generation.api == "train" and needs_adapter(known):
+        return classify(as_reward_module(known, tokenizer))
+    return known

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
-from rldk.integrations.trl.data.prompts import padding_side, without_padding
+from rldk.integrations.trl.data.prompts import is_for_own_loop, padding_side, without_padding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
-from rldk.integrations.trl.rewards.scoring import score_responses
+from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
 from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
+from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
+from rldk.integrations.trl.training.tracking import check_completions_can_be_logged
+from rldk.integrations.trl.training.tracking import log_completions as log_rollout
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
 from rldk.integrations.trl.training.trainer_fixes import fix_step_trainer
 
@@ -27,41 +30,52 @@ _TEMPERATURE = 0.7
 _ROLLOUT_BATCH_SIZE = 64
 
 
-def run_ppo(trainer: Any, steps: int = 1, *, reward_model: Any = None, **generation_kwargs: Any) -> list[PPOMetrics]:
+def run_ppo(
+    trainer: Any,
+    steps: int = 1,
+    *,
+    reward_model: Any = None,
+    log_completions: bool = False,
+    **generation_kwargs: Any,
+) -> list[PPOMetrics]:
     """Run ``steps`` PPO updates. Each is a rollout of one batch and the optimization on it.
 
     Args:
         trainer: From `create_ppo_trainer`, or a ``PPOTrainer`` of the installed release.
         steps: Number of updates.
         reward_model: Scores the responses if `create_ppo_trainer` did not create the trainer. Step API only.
+        log_completions: Send a table of prompts, responses and rewards to the trackers of ``report_to`` at each
+            update.
         **generation_kwargs: Passed to ``generate``; they override the config. Step API only.
 
     Returns:
         One `PPOMetrics` per update, in order.
 
     Raises:
-        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, or there is no reward model.
-        TypeError: Generation arguments or a reward model were passed for the train API. Its trainer has both.
+        ValueError: ``steps`` is below 1, the dataset is smaller than a batch, there is no reward model, or
+            ``log_completions`` has no tracker that takes tables.
+        TypeError: An argument of ``generate`` that is set elsewhere, or a reward model for the train API. The message
+            says where to set it.
         RewardFunctionError: A reward function raised an exception. The message names the function and the batch.
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
-    if api_of(trainer) == "step":
+    api = api_of(trainer)
+    given = {} if api == "step" or reward_model is None else {"reward_model": reward_model}
+    generation_kwargs = checked_generation_arguments(api, given | generation_kwargs)
+    if api == "step":
         StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
+    if log_completions:
+        check_completions_can_be_logged(trainer)
+    if api == "step":
         with third_party_warnings(), callbacks_with_callers_warnings(trainer):
             known = _step_reward(trainer, reward_model)
             with moved_to(known, trainer.accelerator.device):
-                return list(_step_updates(trainer, steps, known, generation_kwargs))
-    if reward_model is not None or generation_kwargs:
-        given = ", ".join([*(["reward_model"] if reward_model is not None else []), *generation_kwargs])
-        raise TypeError(
-            f"run_ppo: the train API takes {given} from its trainer and config: "
-            f"pass them to create_ppo_trainer or create_ppo_config"
-        )
-    return _train_updates(trainer, steps)
+                return list(_step_updates(trainer, steps, known, generation_kwargs, completions=log_completions))
+    return _train_updates(trainer, steps, completions=log_completions)
 
 
-def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
+def _train_updates(trainer: Any, steps: int, *, completions: bool) -> list[PPOMetrics]:
     _check_batches(trainer, trainer.args.local_batch_size)
     done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
     if done + steps > planned:
@@ -76,7 +90,7 @@ def _train_updates(trainer: Any, steps: int) -> list[PPOMetrics]:
         third_party_warnings(),
         callbacks_with_callers_warnings(trainer),
         padding_side(tokenizer_of(trainer), "left"),
-        watched_train(trainer) as updates,
+        watched_train(trainer, completions=completions) as updates,
     ):
         run_train_updates(trainer, steps, updates)
     return updates
@@ -86,13 +100,20 @@ def _step_reward(trainer: Any, given: Any) -> KnownModel:
     reward = getattr(trainer, "reward_model", None) if given is None else given
     if reward is None:
         raise ValueError("run_ppo: there is no reward model: pass reward_model, a model or a function of texts")
-    return classify(reward)
+    known = classify(reward)
+    check_reward_model(known)
+    return known
 
 
 def _step_updates(
-    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any]
+    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any], *, completions: bool
 ) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
+    if is_for_own_loop(trainer.dataloader.dataset):
+        raise ValueError(
+            "run_ppo: train_dataset has a column query but no input_ids: tokenize the prompts into input_ids, or call "
+            "trainer.step in a loop of your own"
+        )
     generation = generation_of_trainer(trainer)
     fix_step_trainer(generation, trainer)  # in case create_ppo_trainer did not create it
     rows = getattr(trainer.config, "mini_batch_size", trainer.config.batch_size)  # before 0.3.0 there is no such size
@@ -113,13 +134,17 @@ def _step_updates(
             stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
         metrics = step_numbers(trainer, rollout, scores, stats)
         callbacks.log({**stats, **metrics})
+        if completions:
+            log_rollout(trainer, queries, texts, scores)
         yield metrics
 
 
 def _check_batches(trainer: Any, size: int) -> None:
     # Without a full batch the train API would wait for one forever.
     loader = trainer.dataloader
-    if loader is None or len(loader) == 0 or len(loader.dataset) < size:
+    if loader is None:
+        raise ValueError("run_ppo: the trainer has no train_dataset: pass it to create_ppo_trainer")
+    if len(loader) == 0 or len(loader.dataset) < size:
         raise ValueError(
             f"run_ppo: the dataset has fewer prompts than one batch of {size}: "
             f"use a larger train_dataset or a smaller batch"

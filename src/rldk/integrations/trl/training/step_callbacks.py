@@ -10,6 +10,7 @@ from typing import Any
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
 from rldk.integrations.trl.config.create import DEFAULT_OUTPUT_DIR
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.training.tracking import log_to_trackers
 
 
 class StepCallbacks:
@@ -64,7 +65,7 @@ class StepCallbacks:
         self._call("on_train_end")
 
     def log(self, metrics: Mapping[str, Any]) -> None:
-        """Count the update and pass its scalar metrics to the callbacks."""
+        """Count the update and pass its scalar metrics to the trackers and the callbacks."""
         state = self._trainer.state
         state.global_step += 1
         logs = {name: float(value) for name, value in metrics.items() if _is_number(value)}
@@ -72,6 +73,7 @@ class StepCallbacks:
         if hasattr(dataset, "__len__"):
             state.epoch = state.global_step * self._trainer.config.batch_size / len(dataset)
         state.log_history.append({**logs, "step": state.global_step})
+        log_to_trackers(self._trainer, logs)
         self._call("on_log", logs)
 
     def _call(self, event: str, *arguments: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import inspect
 import warnings
@@ -9,9 +10,10 @@ from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import saved_value_model
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
-from rldk.integrations.trl.data.prompts import as_prompts, keep_lists
+from rldk.integrations.trl.checks.weights import not_loaded
+from rldk.integrations.trl.data.prompts import as_prompts, is_for_own_loop, keep_lists
 from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
-from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_tokenizer
 from rldk.integrations.trl.models.value_model import load_value_model
 from rldk.integrations.trl.releases.boundaries import API_RELEASES
@@ -21,6 +23,7 @@ from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
+from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
 from rldk.integrations.trl.training.trainer_fixes import (
     ends_remembered,
     fix_step_trainer,
@@ -100,7 +103,14 @@ def create_ppo_trainer(
     peft_config = trainer_kwargs.pop("peft_config", None)
     _refuse_unknown(generation, trainer_class, value_model, trainer_kwargs)
     check_callbacks(callbacks)
+    if callbacks is not None:  # a class is created here, under the caller's warning filters
+        callbacks = [callback() if isinstance(callback, type) else callback for callback in callbacks]
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
+    given = {"model": model, "ref_model": ref_model, "reward_model": reward_model, "value_model": value_model}
+    for part, one in given.items() if validate_setup else ():
+        unloaded = not_loaded(part, classify(one))  # before it is copied or wrapped, which fails
+        if unloaded is not None:
+            raise ValueError(f"create_ppo_trainer: {unloaded}")
     saved, init_kwargs = saved_value_model(model_name), dict(model_init_kwargs or {})
     if generation.api == "train" and model is None and value_model is None and saved is not None:
         tokenizer = load_tokenizer(str(model_name), **init_kwargs) if tokenizer is None else tokenizer
@@ -119,14 +129,18 @@ def create_ppo_trainer(
         shares_layers=trainer_kwargs.get("num_shared_layers") is not None,
     )
     objects = parts.objects()
+    eval_dataset = trainer_kwargs.get("eval_dataset")
+    if generation.api == "step" and is_for_own_loop(train_dataset):
+        trainer_kwargs.setdefault("data_collator", None)  # as the program's own loop expects its batches
     if "data_collator" not in trainer_kwargs:
         train_dataset = as_prompts(train_dataset, parts.tokenizer)
-        if "eval_dataset" in trainer_kwargs:
-            eval_dataset = trainer_kwargs["eval_dataset"]
-            trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
+        if eval_dataset is not None:
+            eval_dataset = trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
     with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
-            report = validate_ppo_setup(**objects, config=ppo_config, train_dataset=train_dataset)
+            report = validate_ppo_setup(
+                **objects, config=ppo_config, train_dataset=train_dataset, eval_dataset=eval_dataset
+            )
             if not report["valid"]:
                 raise ValueError(f"create_ppo_trainer: {'; '.join(report['issues'])}")
         arguments = generation.arguments(
@@ -171,7 +185,8 @@ def _step_trainer(
     callbacks: list[Any] | None,
 ) -> Any:
     arguments.setdefault("data_collator", keep_lists)
-    with third_party_warnings(), mapping_in_trl_core():
+    config = arguments[generation.names["config"]]
+    with third_party_warnings(), mapping_in_trl_core(), logging_dir_in_output_dir(generation, config):
         trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
@@ -182,7 +197,7 @@ def _step_trainer(
 
 
 def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: dict[str, Any], config: Any) -> Any:
-    _check_samples(arguments.get("eval_dataset"), config)
+    arguments[generation.names["config"]] = _config_for_samples(generation, arguments.get("eval_dataset"), config)
     # In some releases the constructor drops TRL's own callbacks if it is passed others.
     later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
@@ -196,14 +211,18 @@ def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: 
     return trainer
 
 
-def _check_samples(eval_dataset: Any, config: Any) -> None:
-    """Turn sample completions off if there are no prompts for them, and warn if none will be shown or sampled."""
+def _config_for_samples(generation: Generation, eval_dataset: Any, config: Any) -> Any:
+    """Return ``config``, or a copy without sample completions if there are no prompts for them.
+
+    A warning says if none will be shown or sampled.
+    """
     if getattr(config, "num_sample_generations", 0) < 1:
-        return
+        return config
     if eval_dataset is None:
-        # 0.9.2-0.28.0 fail with `object of type 'NoneType' has no len()`; from 0.29.0 on TRL skips sampling itself.
-        config.num_sample_generations = 0
-        return
+        if not generation.samples_without_eval_dataset:  # `object of type 'NoneType' has no len()`
+            config = copy.copy(config)
+            config.num_sample_generations = 0
+        return config
     reports = getattr(config, "report_to", None) or []
     if importlib.util.find_spec("rich") is None and "wandb" not in reports:
         warnings.warn(
@@ -218,6 +237,7 @@ def _check_samples(eval_dataset: Any, config: Any) -> None:
             f"lower per_device_eval_batch_size",
             stacklevel=4,
         )
+    return config
 
 
 def _refuse_unknown(

@@ -21,6 +21,11 @@ def with_columns(collate: Callable[[list[dict[str, Any]]], Any]) -> Callable[[li
     return collate_rows
 
 
+def other_columns(batch: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the columns of a batch besides the prompts."""
+    return {name: list(values) for name, values in batch.items() if name not in MODEL_COLUMNS}
+
+
 class ScoredBatch:
     """The batch that the train API is scoring. TRL passes only token ids to the reward model, chunk by chunk."""
 
@@ -44,8 +49,7 @@ class ScoredBatch:
                 "instead of trainer.train()"
             )
         start, self._next = self._next, self._next + count
-        own = [name for name in self._batch if name not in MODEL_COLUMNS]
-        columns = {name: list(self._batch[name])[start : self._next] for name in own}
+        columns = {name: values[start : self._next] for name, values in other_columns(self._batch).items()}
         return int(self._batch["input_ids"].shape[1]), columns
 
 

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rldk.integrations.trl.models.tokenizers import classify_tokenizer
 from rldk.integrations.trl.releases.importing import import_or_explain
 
-_MODEL_COLUMNS = ("input_ids", "attention_mask")
+MODEL_COLUMNS = ("input_ids", "attention_mask")
 LOOKED_AT = 1000
 """How many rows are read where each one is read in Python."""
 
 
-def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any:
+def as_prompts(
+    dataset: Any,
+    tokenizer: Any,
+    part: str = "train_dataset",
+    others: Callable[[Collection[str]], Collection[str]] = lambda _: (),
+) -> Any:
     """Return the dataset in the form that TRL's collators take. A dataset in that form is returned unchanged.
 
     Columns other than ``input_ids`` and ``attention_mask`` are dropped, because the collator fails on strings (``too
-    many dimensions 'str'``, huggingface/trl#2340). A list of dicts becomes a dataset. Padding at the end of a row is
-    removed, because the response continues the prompt there. In a ``datasets.Dataset`` only the first rows are
-    searched for padding. A streaming dataset is returned unchanged; `validate_ppo_setup` reports it.
+    many dimensions 'str'``, huggingface/trl#2340), except for those that ``others`` chooses. A list of dicts becomes a
+    dataset. Padding at the end of a row is removed, because the response continues the prompt there. In a
+    ``datasets.Dataset`` only the first rows are searched for padding. A streaming dataset is returned unchanged;
+    `validate_ppo_setup` reports it.
 
     Args:
         dataset: A ``datasets.Dataset``, a map-style ``torch.utils.data.Dataset`` of dicts, or a list of dicts.
         tokenizer: Its pad token marks padding in rows without an attention mask.
         part: The name of the dataset in messages.
+        others: Chooses from the names of all columns those to keep besides the prompts.
 
     Raises:
         TypeError: The dataset contains texts or several splits. The message says what to pass instead.
@@ -36,11 +43,12 @@ def as_prompts(dataset: Any, tokenizer: Any, part: str = "train_dataset") -> Any
         raise error
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or len(dataset) == 0:
         return dataset
-    if not hasattr(dataset, "remove_columns"):
-        return _rows(dataset, tokenizer)
+    kept = [name for name in others(dataset[0]) if name not in MODEL_COLUMNS]
+    if kept or not hasattr(dataset, "remove_columns"):
+        return _rows(dataset, tokenizer, kept)
     if any(_end(dataset[number], tokenizer) for number in range(min(len(dataset), LOOKED_AT))):
-        return _rows(dataset, tokenizer)
-    extra = [column for column in dataset.column_names if column not in _MODEL_COLUMNS]
+        return _rows(dataset, tokenizer, kept)
+    extra = [column for column in dataset.column_names if column not in MODEL_COLUMNS]
     return dataset.remove_columns(extra) if extra else dataset
 
 
@@ -78,7 +86,7 @@ def is_for_own_loop(dataset: Any) -> bool:
     return not isinstance(dataset[0].get("query", ""), str)
 
 
-def _rows(dataset: Any, tokenizer: Any) -> Any:
+def _rows(dataset: Any, tokenizer: Any, others: Collection[str]) -> Any:
     """Return a dataset that converts each row of ``dataset`` when it is read."""
 
     class Prompts(import_or_explain("torch").utils.data.Dataset):  # type: ignore[misc]  # the step API requires it
@@ -88,7 +96,8 @@ def _rows(dataset: Any, tokenizer: Any) -> Any:
         def __getitem__(self, number: int) -> dict[str, Any]:
             row = dataset[number]
             kept = len(row["input_ids"]) - _end(row, tokenizer)
-            return {column: row[column][:kept] for column in _MODEL_COLUMNS if column in row}
+            prompt = {column: row[column][:kept] for column in MODEL_COLUMNS if column in row}
+            return prompt | {column: row[column] for column in others}
 
     return Prompts()
 

@@ -68,10 +68,16 @@ def asked_by(function: Callable[..., Any]) -> Asked | None:
     return Asked(required, frozenset(p.name for p in named) - required, everything)
 
 
-def missing_columns(missing: Collection[str], available: Collection[str]) -> str:
+def asked_by_model(reward_model: Any) -> Asked | None:
+    """Return what a reward model asks for by name: a function, or the module of `as_reward_module` around it."""
+    function = getattr(reward_model, "reward_function", reward_model)
+    return asked_by(function) if callable(function) and not hasattr(function, "parameters") else None
+
+
+def missing_columns(missing: Collection[str], available: Collection[str], dataset: str = "the dataset") -> str:
     """Return the rest of a message that begins with the name of a reward function."""
     columns = ", ".join(sorted(set(available) - {TEXTS, *GENERATED, "input_ids", "attention_mask"})) or "none"
     return (
-        f"asks for {', '.join(missing)}, but the dataset has no such column (columns: {columns}): rename the parameter "
+        f"asks for {', '.join(missing)}, but {dataset} has no such column (columns: {columns}): rename the parameter "
         f"or add the column; {', '.join(GENERATED)} are always there"
     )

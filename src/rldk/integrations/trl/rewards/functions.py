@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from rldk.integrations.trl.releases.quiet import callers_warnings
 from rldk.integrations.trl.rewards.by_name import TEXTS, asked_by, missing_columns
+from rldk.integrations.trl.rewards.weighted import WeightedRewards
 
 RewardFunction: TypeAlias = Callable[..., Sequence[float]]
 
@@ -30,6 +31,13 @@ class RewardFunctionError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:  # pickle would keep only the message
         return (type(self), (str(self), self.text, self.texts))
+
+
+def rewards_of(function: RewardFunction, texts: list[str], by_name: Mapping[str, list[Any]]) -> list[float]:
+    """Call a reward function, or each of several and add up their weighted rewards. See `call_reward_function`."""
+    if isinstance(function, WeightedRewards):
+        return function.sum(lambda part: call_reward_function(part, texts, by_name))
+    return call_reward_function(function, texts, by_name)
 
 
 def call_reward_function(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from rldk.integrations.trl.models.kinds import KnownModel
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.rewards.functions import call_reward_function
+from rldk.integrations.trl.rewards.by_name import asked_by
+from rldk.integrations.trl.rewards.functions import rewards_of
 from rldk.integrations.trl.rewards.models import check_takes_ids, score_with_model
 
 
@@ -47,17 +49,32 @@ def needs_adapter(known: KnownModel) -> bool:
     return not readable and not is_language_model and getattr(getattr(model, "config", None), "num_labels", 1) == 1
 
 
-def as_reward_module(known: KnownModel, tokenizer: Any) -> Any:
+class _Scored(Protocol):
+    """The batch that is scored, with the columns of its dataset."""
+
+    def take(self, count: int) -> tuple[int, dict[str, list[Any]]]: ...
+
+
+def as_reward_module(known: KnownModel, tokenizer: Any, scored: _Scored | None = None) -> Any:
     """Return a module that calls a function of texts, or a module that scores rows, and that the train API accepts.
 
     Its backbone returns the rewards in place of hidden states, and ``score`` passes them through. Padding is removed
     before texts and rows are scored.
+
+    Args:
+        known: The function or the module.
+        tokenizer: Decodes token ids into texts for a function.
+        scored: The batch, for a function that asks for what it needs by name. TRL passes only token ids.
     """
     torch = import_or_explain("torch")
 
     def backbone(input_ids: Any, attention_mask: Any, **_: Any) -> SimpleNamespace:
-        rows = [ids[mask.bool()] for ids, mask in zip(input_ids, attention_mask, strict=True)]
-        scores = score_responses(known, tokenizer, rows, [row[:0] for row in rows], len(rows))
+        width, columns = (input_ids.shape[1], {}) if scored is None else scored.take(len(input_ids))
+        prompts, responses = (
+            [ids[mask.bool()] for ids, mask in zip(input_ids[:, of], attention_mask[:, of], strict=True)]
+            for of in (slice(width), slice(width, None))
+        )
+        scores = score_responses(known, tokenizer, prompts, responses, len(input_ids), columns)
         rewards = torch.stack(scores).to(input_ids.device)
         return SimpleNamespace(hidden_states=(rewards[:, None, None].expand(*input_ids.shape, 1),))
 
@@ -66,7 +83,7 @@ def as_reward_module(known: KnownModel, tokenizer: Any) -> Any:
     module.backbone = backbone
     module.score = torch.nn.Identity()
     if known.is_function:
-        module.reward_function = known.given
+        module.reward_function, module.scored_batch = known.given, scored
     else:
         module.scorer = known.given  # a part of the module, so that TRL moves it to its device
         if hasattr(known.given, "get_input_embeddings"):  # `validate_ppo_setup` compares the vocabulary
@@ -75,9 +92,14 @@ def as_reward_module(known: KnownModel, tokenizer: Any) -> Any:
 
 
 def score_responses(
-    known: KnownModel, tokenizer: Any, queries: list[Any], responses: list[Any], rows: int = 1
+    known: KnownModel,
+    tokenizer: Any,
+    queries: list[Any],
+    responses: list[Any],
+    rows: int = 1,
+    columns: Mapping[str, list[Any]] | None = None,
 ) -> list[Any]:
-    """Score each query with its response for the step API, where TRL leaves scoring to the caller.
+    """Score each query with its response.
 
     Args:
         known: A function of texts, a sequence classifier with one label, or a value-head wrapper.
@@ -85,6 +107,7 @@ def score_responses(
         queries: One 1-D tensor of token ids per prompt.
         responses: One 1-D tensor of token ids per query.
         rows: The most texts that a model scores in one forward pass.
+        columns: The dataset's own columns, one entry per query in each list, for a function that asks for them.
 
     Returns:
         One 0-D float tensor per query: a function's reward, a classifier's logit, or the value at the last token.
@@ -98,4 +121,10 @@ def score_responses(
     torch = import_or_explain("torch")
     sequences = [torch.cat([query, response]) for query, response in zip(queries, responses, strict=True)]
     texts = [tokenizer.decode(sequence, skip_special_tokens=True) for sequence in sequences]
-    return [torch.tensor(score, dtype=torch.float32) for score in call_reward_function(known.given, texts)]
+    by_name: dict[str, list[Any]] = {}
+    if asked_by(known.given) is not None:
+        for part, ids in (("prompt", queries), ("completion", responses)):
+            by_name[f"{part}s"] = [tokenizer.decode(one, skip_special_tokens=True) for one in ids]
+            by_name[f"{part}_ids"] = [one.tolist() for one in ids]
+    rewards = rewards_of(known.given, texts, {**(columns or {}), **by_name})
+    return [torch.tensor(reward, dtype=torch.float32) for reward in rewards]

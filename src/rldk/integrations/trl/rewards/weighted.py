@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
+def combined(reward: Any) -> Any:
+    """Return a dict of reward functions and weights as one function, and anything else unchanged."""
+    return WeightedRewards(reward) if isinstance(reward, Mapping) else reward
+
+
 class WeightedRewards:
     """The sum of the rewards of several functions, each times its weight.
 

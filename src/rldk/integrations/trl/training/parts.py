@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from rldk.integrations.trl.data.columns import ScoredBatch
 from rldk.integrations.trl.models.convert import as_policy, as_scorer
 from rldk.integrations.trl.models.generation_config import fix_known_model
 from rldk.integrations.trl.models.kinds import KnownModel, classify
@@ -14,7 +15,9 @@ from rldk.integrations.trl.models.load import load_classifier, load_policy, load
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
 from rldk.integrations.trl.models.value_model import value_model_for
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.rewards.by_name import asked_by
 from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model, needs_adapter
+from rldk.integrations.trl.rewards.weighted import combined
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def _reward_model(
     generation: Generation, reward: Any, model_name: str | None, tokenizer: Any, init_kwargs: dict[str, Any]
 ) -> KnownModel:
     if reward is not None:
-        known = classify(reward)
+        known = classify(combined(reward))
         check_reward_model(known)
     elif model_name is None:
         if generation.api == "step":
@@ -119,5 +122,6 @@ def _reward_model(
         return known
     known = as_scorer(known, tokenizer)
     if generation.api == "train" and needs_adapter(known):
-        return classify(as_reward_module(known, tokenizer))
+        scored = ScoredBatch() if known.is_function and asked_by(known.given) is not None else None
+        return classify(as_reward_module(known, tokenizer, scored))
     return known

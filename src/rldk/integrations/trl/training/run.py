@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.data.columns import other_columns
 from rldk.integrations.trl.data.prompts import is_for_own_loop, padding_side, without_padding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
@@ -15,6 +16,7 @@ from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
+from rldk.integrations.trl.rewards.weighted import combined
 from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
@@ -100,7 +102,7 @@ def _step_reward(trainer: Any, given: Any) -> KnownModel:
     reward = getattr(trainer, "reward_model", None) if given is None else given
     if reward is None:
         raise ValueError("run_ppo: there is no reward model: pass reward_model, a model or a function of texts")
-    known = classify(reward)
+    known = classify(combined(reward))
     check_reward_model(known)
     return known
 
@@ -126,7 +128,8 @@ def _step_updates(
         responses = _generate(generation, trainer, queries, generation_kwargs)
         # An encoder-decoder's response begins with the decoder's start token, which is not part of the text.
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
-        scores = score_responses(known_reward, trainer.tokenizer, queries, texts, rows)
+        columns = other_columns(batch)
+        scores = score_responses(known_reward, trainer.tokenizer, queries, texts, rows, columns)
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
         # TRL's forward pass counts positions from the start of a row, so padding on the left would shift them.

@@ -10,6 +10,7 @@ from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
 from rldk.integrations.trl.data.batches import BatchStream
+from rldk.integrations.trl.data.columns import BatchesNamed
 from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
@@ -56,6 +57,10 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
     policy = trainer.accelerator.unwrap_model(trainer.model).policy
     dataloader = trainer.dataloader
     trainer.dataloader = _Prompts(BatchStream.of(trainer), calls.before_batch)
+    scored, samples = getattr(trainer.reward_model, "scored_batch", None), vars(trainer).get("eval_dataloader")
+    if scored is not None:
+        trainer.dataloader = BatchesNamed(trainer.dataloader, scored)
+        trainer.eval_dataloader = None if samples is None else BatchesNamed(samples, scored)
     trainer.callback_handler.callbacks.insert(0, calls.bridge)
     setattr(trainer.args, generation.planned_updates_option, steps)  # train() makes this many, then returns
     try:
@@ -69,6 +74,8 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
         setattr(trainer.args, generation.planned_updates_option, planned)
         trainer.callback_handler.callbacks.remove(calls.bridge)
         trainer.dataloader = dataloader
+        if scored is not None:
+            trainer.eval_dataloader = samples
 
 
 class _Calls:

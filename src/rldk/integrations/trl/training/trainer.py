@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import importlib.util
 import inspect
-import warnings
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import saved_value_model
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
 from rldk.integrations.trl.checks.weights import not_loaded
-from rldk.integrations.trl.data.prompts import as_prompts, is_for_own_loop, keep_lists
+from rldk.integrations.trl.data.prompts import keep_lists
 from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_tokenizer
@@ -21,6 +18,8 @@ from rldk.integrations.trl.releases.generations import Generation, generation_of
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.rewards.by_name import asked_by_model
+from rldk.integrations.trl.training.datasets import config_for_samples, converted_datasets
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
 from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
@@ -64,8 +63,8 @@ def create_ppo_trainer(
         model_name: A Hub id, a folder, or a checkpoint of `save_ppo_checkpoint`, which supplies the value model too.
             May be None if you pass ``model`` and ``tokenizer``.
         ppo_config: From `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
-        train_dataset: Tokenized prompts with a column ``input_ids``. Other columns are dropped, unless you pass a
-            ``data_collator``.
+        train_dataset: Tokenized prompts with a column ``input_ids``. Other columns are dropped, unless the reward
+            function asks for them or you pass a ``data_collator``.
         callbacks: transformers callbacks. `run_ppo` calls them around each update on both APIs.
         tokenizer: The tokenizer of the models.
         generation_config: For the policy. Default: see `fix_generation_config`. With the default, `run_ppo` generates
@@ -74,7 +73,9 @@ def create_ppo_trainer(
         ref_model: The reference model: a wrapper or a causal language model, but not the same object as ``model``.
             Default: a copy of the policy as it is now.
         reward_model: A sequence classifier with ``num_labels=1``, a value-head wrapper, or a function that takes a
-            list of texts (prompt and response together, without special tokens) and returns a list of floats.
+            list of texts (prompt and response together, without special tokens) and returns a list of floats. A
+            function may ask by parameter name for ``prompts``, ``completions``, ``prompt_ids``, ``completion_ids`` and
+            columns of the dataset. A dict of functions and weights is the weighted sum of their rewards.
         value_model: A sequence classifier with ``num_labels=1`` or a value-head wrapper. Train API only.
         validate_setup: Raise before TRL does if `validate_ppo_setup` finds an issue.
         api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
@@ -128,18 +129,17 @@ def create_ppo_trainer(
         init_kwargs=init_kwargs,
         shares_layers=trainer_kwargs.get("num_shared_layers") is not None,
     )
-    objects = parts.objects()
-    eval_dataset = trainer_kwargs.get("eval_dataset")
-    if generation.api == "step" and is_for_own_loop(train_dataset):
-        trainer_kwargs.setdefault("data_collator", None)  # as the program's own loop expects its batches
-    if "data_collator" not in trainer_kwargs:
-        train_dataset = as_prompts(train_dataset, parts.tokenizer)
-        if eval_dataset is not None:
-            eval_dataset = trainer_kwargs["eval_dataset"] = as_prompts(eval_dataset, parts.tokenizer, "eval_dataset")
+    objects, asked = parts.objects(), asked_by_model(parts.reward_model.given)
+    train_dataset, trainer_kwargs = converted_datasets(
+        generation, asked, parts.tokenizer, train_dataset, trainer_kwargs
+    )
     with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
             report = validate_ppo_setup(
-                **objects, config=ppo_config, train_dataset=train_dataset, eval_dataset=eval_dataset
+                **objects,
+                config=ppo_config,
+                train_dataset=train_dataset,
+                eval_dataset=trainer_kwargs.get("eval_dataset"),
             )
             if not report["valid"]:
                 raise ValueError(f"create_ppo_trainer: {'; '.join(report['issues'])}")
@@ -197,7 +197,7 @@ def _step_trainer(
 
 
 def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: dict[str, Any], config: Any) -> Any:
-    arguments[generation.names["config"]] = _config_for_samples(generation, arguments.get("eval_dataset"), config)
+    arguments[generation.names["config"]] = config_for_samples(generation, arguments.get("eval_dataset"), config)
     # In some releases the constructor drops TRL's own callbacks if it is passed others.
     later = [] if generation.adds_default_callbacks else arguments.pop("callbacks", None) or []
     with third_party_warnings():
@@ -209,35 +209,6 @@ def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: 
             trainer.add_callback(callback)
     fix_train_trainer(generation, trainer)
     return trainer
-
-
-def _config_for_samples(generation: Generation, eval_dataset: Any, config: Any) -> Any:
-    """Return ``config``, or a copy without sample completions if there are no prompts for them.
-
-    A warning says if none will be shown or sampled.
-    """
-    if getattr(config, "num_sample_generations", 0) < 1:
-        return config
-    if eval_dataset is None:
-        if not generation.samples_without_eval_dataset:  # `object of type 'NoneType' has no len()`
-            config = copy.copy(config)
-            config.num_sample_generations = 0
-        return config
-    reports = getattr(config, "report_to", None) or []
-    if importlib.util.find_spec("rich") is None and "wandb" not in reports:
-        warnings.warn(
-            "create_ppo_trainer: rich is not installed, so TRL will sample completions but not show them: "
-            "pip install rich",
-            stacklevel=4,
-        )
-    if hasattr(eval_dataset, "__len__") and len(eval_dataset) < config.per_device_eval_batch_size:
-        warnings.warn(
-            f"create_ppo_trainer: eval_dataset has {len(eval_dataset)} prompts, fewer than one batch of "
-            f"{config.per_device_eval_batch_size}; TRL drops incomplete batches, so no completions will be sampled: "
-            f"lower per_device_eval_batch_size",
-            stacklevel=4,
-        )
-    return config
 
 
 def _refuse_unknown(

@@ -188,3 +188,20 @@ def test_less_than_a_batch_is_refused_and_never_hangs(ppo_setup):
 def test_an_epoch_that_ends_within_a_batch_goes_on_with_the_next(ppo_setup):
     ppo_setup.create_trainer(train_dataset=ppo_setup.train_dataset.select(range(5)))
     assert len(ppo_setup.train(steps=2)) == 2
+
+
+@pytest.mark.trl_ppo("train")
+def test_the_data_collator_that_is_passed_collates(make_ppo_setup):
+    """TRL 0.9.2-0.12.2 take one and use their own (`DataCollatorWithPadding`)."""
+    from transformers import DataCollatorWithPadding
+
+    setup = make_ppo_setup()
+    padding, collated = DataCollatorWithPadding(setup.tokenizer), []
+
+    def collate(rows):
+        collated.append(len(rows))
+        return padding(rows)
+
+    trainer = setup.create_trainer(data_collator=collate)
+    run_ppo(trainer)
+    assert collated

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from both_apis import WITH_PPOV2, config_of
 
 from rldk.integrations.trl import create_ppo_config, run_ppo, validate_ppo_setup
 from rldk.integrations.trl.rewards.functions import call_reward_function
@@ -121,6 +122,25 @@ def test_samples_of_eval_dataset_have_their_own_columns(make_ppo_setup, tmp_path
     assert all(call == ["eval #0", "eval #1"] for call in samples)
     trained = [answer for call in seen if call not in samples for answer in call]
     assert sorted(trained) == sorted(row["answer"] for row in rows(setup.tokenizer))
+
+
+@WITH_PPOV2
+def test_ppov2_passes_columns_too(make_ppo_setup):
+    seen = []
+
+    def score(completions, answer):
+        seen.extend(answer)
+        return [float(answer.rpartition("#")[2]) for answer in answer]
+
+    setup = make_ppo_setup(response_length=6, per_device_train_batch_size=BATCH)
+    config = config_of(setup, "train", response_length=6)
+    trainer = setup.create_trainer(ppo_config=config, reward_model=score, train_dataset=rows(setup.tokenizer))
+    metrics = run_ppo(trainer, 2)
+
+    assert sorted(seen) == sorted(row["answer"] for row in rows(setup.tokenizer))
+    assert [one["score"] for one in metrics] == pytest.approx(
+        [sum(int(answer.rpartition("#")[2]) for answer in batch) / BATCH for batch in (seen[:BATCH], seen[BATCH:])]
+    )
 
 
 @pytest.mark.trl_ppo("train")

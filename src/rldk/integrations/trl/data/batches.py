@@ -82,12 +82,12 @@ class BatchStream(Iterator[Any]):
                 "generator": part.generator.get_state() if _generator(part) is not None else None,
                 "counters": {name: value for name in _COUNTERS if isinstance(value := vars(part).get(name), int)},
             }
-            for part in _parts(self._dataloader)
+            for part in parts_of_loader(self._dataloader)
         ]
         return {"random": vars(RandomState.capture()), "parts": parts}
 
     def _set_shuffling(self, start: dict[str, Any]) -> None:
-        for part, saved in zip(_parts(self._dataloader), start["parts"], strict=False):
+        for part, saved in zip(parts_of_loader(self._dataloader), start["parts"], strict=False):
             if saved["generator"] is not None:
                 if _generator(part) is None:
                     part.generator = import_or_explain("torch").Generator()
@@ -96,7 +96,7 @@ class BatchStream(Iterator[Any]):
         RandomState(**start["random"]).restore()
 
 
-def _parts(dataloader: Any) -> list[Any]:
+def parts_of_loader(dataloader: Any) -> list[Any]:
     """Return the loader and the samplers inside it, always in the same order."""
     found: list[Any] = [dataloader]
     for part in found:
@@ -109,7 +109,7 @@ def _parts(dataloader: Any) -> list[Any]:
 
 def _collate_with_callers_warnings(dataloader: Any) -> None:
     """Let the user's data collator run under the user's warning filters."""
-    for part in _parts(dataloader) if dataloader is not None else ():
+    for part in parts_of_loader(dataloader) if dataloader is not None else ():
         if is_users(collate := vars(part).get("collate_fn")) and collate is not None:
             vars(part)["collate_fn"] = callers_warnings()(collate)
 

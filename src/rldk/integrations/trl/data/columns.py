@@ -12,7 +12,8 @@ def with_columns(collate: Callable[[list[dict[str, Any]]], Any]) -> Callable[[li
     """Return a collator that pads the prompts with ``collate`` and keeps the other columns as lists."""
 
     def collate_rows(rows: list[dict[str, Any]]) -> Any:
-        batch = collate([{name: value for name, value in row.items() if name in MODEL_COLUMNS} for row in rows])
+        prompts = [{name: value for name, value in row.items() if name in MODEL_COLUMNS} for row in rows]
+        batch = dict(collate(prompts))  # some releases of transformers' BatchEncoding drop lists in `to(device)`
         for name in rows[0]:
             if name not in MODEL_COLUMNS:
                 batch[name] = [row[name] for row in rows]

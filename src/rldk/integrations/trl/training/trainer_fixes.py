@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import ENDS, REMEMBERED_ENDS, ends_of_texts
+from rldk.integrations.trl.data.batches import parts_of_loader
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
@@ -72,13 +73,25 @@ def ends_remembered(trainer: Any, policy: Any) -> Iterator[None]:
 
 
 def fix_train_trainer(generation: Generation, trainer: Any) -> None:
-    """Fix a trainer of the train API: ``processing_class``, callback states, ``save_model``, ``_save_checkpoint``."""
+    """Fix a trainer of the train API.
+
+    ``processing_class``, the data collator, callback states, ``save_model`` and ``_save_checkpoint``.
+    """
     if not has_processing_class(trainer):
         trainer.processing_class = trainer.tokenizer
+    _use_data_collator(trainer)
     _keep_callback_states(trainer)
     if not saves_with_metrics(trainer):
         trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
     trainer.save_model = _with_ends_of_texts(generation, trainer.save_model, trainer)
+
+
+def _use_data_collator(trainer: Any) -> None:
+    """Collate with ``data_collator``, which TRL 0.9.2-0.12.2 take and do not use."""
+    for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
+        for part in parts_of_loader(loader) if trainer.data_collator is not None else ():
+            if "collate_fn" in vars(part):
+                vars(part)["collate_fn"] = trainer.data_collator
 
 
 def _keep_callback_states(trainer: Any) -> None:

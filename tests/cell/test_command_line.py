@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
 import sys
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
@@ -61,6 +63,12 @@ def test_the_parser_of_transformers(row):
     assert (config.batch_size, config.output_dir) == (8 if row.api == "step" else None, "out")
     assert parse((PPOOptions,), "")[0].given() == {}
     assert {field.name for field in dataclasses.fields(PPOOptions)} >= set(PORTABLE)
+
+
+def test_the_page_s_program(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["command_line.py", *ARGUMENTS.split()])
+    runpy.run_path(str(Path(__file__).parents[2] / "examples/command_line.py"))
+    assert capsys.readouterr().out.splitlines()[-1] == "PPOConfig 0.0001 prompts"
 
 
 def test_another_option_comes_with_a_dataclass_of_the_users(row):

@@ -24,8 +24,9 @@ def test_no_block_is_of_a_kind_that_no_test_runs(document):
 
 def test_every_python_block_has_a_test_that_runs_it():
     found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
-    # README: two library blocks, docs/plugin.md's and docs/rewards.md's are run in each cell, the other two below.
-    assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1, "rewards.md": 1}
+    # README: two library blocks, the pages' own are run in each cell, the other two below.
+    pages = {"README.md": 4, "config.md": 1, "plugin.md": 1, "rewards.md": 1}
+    assert {name: count for name, count in found.items() if count} == pages
 
 
 def test_readme_s_library_program_is_the_example_that_cells_run():
@@ -41,6 +42,11 @@ def test_the_plugin_page_s_tests_are_the_example_that_cells_run():
 def test_the_rewards_page_s_program_is_the_example_that_cells_run():
     (block,) = code_blocks("docs/rewards.md", "python")
     assert block == (ROOT / "examples/rewards.py").read_text(encoding="utf-8")
+
+
+def test_the_config_page_s_program_is_the_example_that_cells_run():
+    (block,) = code_blocks("docs/config.md", "python")
+    assert block == (ROOT / "examples/command_line.py").read_text(encoding="utf-8")
 
 
 def test_readme_s_test_file_is_the_example_that_cells_run():

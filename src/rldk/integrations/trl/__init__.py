@@ -9,6 +9,7 @@ from rldk.integrations.trl.advice.compatibility import check_trl_compatibility
 from rldk.integrations.trl.advice.failures import explain_failure
 from rldk.integrations.trl.checkpoints.save_and_load import load_ppo_checkpoint, save_ppo_checkpoint
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
+from rldk.integrations.trl.config.command_line import PPOOptions
 from rldk.integrations.trl.config.create import create_ppo_config
 from rldk.integrations.trl.config.portable import portable_config
 from rldk.integrations.trl.models.generation_config import fix_generation_config
@@ -24,6 +25,7 @@ DISTRIBUTION = "rldk-trl"
 __all__ = [
     "PPOMetrics",
     "PPOModels",
+    "PPOOptions",
     "RewardFunctionError",
     "check_trl_compatibility",
     "create_ppo_config",

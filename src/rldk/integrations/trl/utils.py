@@ -3,6 +3,7 @@
 from rldk.integrations.trl import (
     PPOMetrics,
     PPOModels,
+    PPOOptions,
     RewardFunctionError,
     check_trl_compatibility,
     create_ppo_config,
@@ -21,6 +22,7 @@ from rldk.integrations.trl import (
 __all__ = [
     "PPOMetrics",
     "PPOModels",
+    "PPOOptions",
     "RewardFunctionError",
     "check_trl_compatibility",
     "create_ppo_config",

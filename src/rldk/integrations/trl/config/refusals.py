@@ -21,6 +21,7 @@ TRAINING_ARGUMENTS = frozenset(
     | {"num_train_epochs", "seed", "use_liger_kernel", "torch_empty_cache_steps", "optim"}
     | {"per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"}
     | {"bf16", "fp16", "use_cpu", "gradient_checkpointing", "remove_unused_columns", "push_to_hub", "run_name"}
+    | {"hub_model_id", "hub_strategy", "hub_token", "hub_private_repo"}
     | {"report_to", "save_strategy", "save_steps", "eval_strategy", "eval_steps", "logging_steps"}
 )
 

@@ -12,6 +12,9 @@ from typing import Any
 
 Options = dict[str, Any]
 
+# Options for an adaptive KL coefficient. The train API's config keeps them as attributes that `run_ppo` reads.
+ADAPTIVE_KL = ("adap_kl_ctrl", "target", "horizon")
+
 # transformers' default, if only other parts of the batch are set.
 _DEFAULT_DEVICE_BATCH_SIZE = 8
 
@@ -87,10 +90,13 @@ def _read_batch(config: Any) -> Options:
     }
 
 
+def _write_kl(given: Options, _: frozenset[str]) -> Options:
+    first = {"init_kl_coef": given["kl_coef"]} if "kl_coef" in given else {}
+    return {**first, "adap_kl_ctrl": given.get("adap_kl_ctrl", False)}
+
+
 def _read_kl(config: Any) -> Options:
-    if config.adap_kl_ctrl:  # the train API has no option for an adaptive coefficient
-        return {"init_kl_coef": config.init_kl_coef, "adap_kl_ctrl": True}
-    return {"kl_coef": config.init_kl_coef}
+    return {"kl_coef": config.init_kl_coef} | ({"adap_kl_ctrl": True} if config.adap_kl_ctrl else {})
 
 
 def _write_estimator(given: Options, known: frozenset[str]) -> Options:
@@ -133,11 +139,11 @@ VOCABULARY: tuple[Row, ...] = (
     ),
     _same("total_episodes", "steps", "does not stop `run_ppo`, which counts updates"),
     Row(
-        ("kl_coef",),
+        ("kl_coef", "adap_kl_ctrl"),
         ("init_kl_coef", "adap_kl_ctrl"),
-        lambda given, _: {"init_kl_coef": given["kl_coef"], "adap_kl_ctrl": False},
+        _write_kl,
         _read_kl,
-        "fixed: `adap_kl_ctrl=False`",
+        "fixed unless `adap_kl_ctrl=True`; in the train API `run_ppo` adapts it",
     ),
     Row(("kl_estimator",), ("kl_penalty",), _write_estimator, _read_estimator, "`k1` is `kl`; no `k3`"),
     _same("cliprange"),
@@ -197,6 +203,7 @@ STEP_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
 
 # The same for releases of the train API with a config that does not have the option.
 TRAIN_DOES_ANYWAY: Mapping[str, tuple[Any, ...]] = {
+    "adap_kl_ctrl": (False,),
     "kl_estimator": ("k1",),
     "missing_eos_penalty": (None,),
     "ds3_gather_for_generation": (True,),

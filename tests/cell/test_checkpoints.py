@@ -50,15 +50,17 @@ def as_format_1(trainer, folder):
     (folder / "ppo_checkpoint.json").write_text(json.dumps({**about, "format": 1}))
 
 
+ADAPTIVE = {"kl_coef": 0.1, "adap_kl_ctrl": True}
+
+
 @pytest.fixture
 def make_trainer(make_ppo_setup):
     """Fresh trainers, all the same, with a KL coefficient that moves."""
 
     def make(api=None):
-        setup = make_ppo_setup(reward=distinct_letters, learning_rate=1e-2, **options)
-        return setup, setup.create_trainer(ppo_config=config_of(setup, api, learning_rate=1e-2, **options))
+        setup = make_ppo_setup(reward=distinct_letters, learning_rate=1e-2, **ADAPTIVE)
+        return setup, setup.create_trainer(ppo_config=config_of(setup, api, learning_rate=1e-2, **ADAPTIVE))
 
-    options = {"kl_coef": 0.1, "adap_kl_ctrl": True}
     return make
 
 
@@ -112,7 +114,7 @@ def test_a_fresh_trainer_takes_up_policy_and_value_model(make_trainer, tmp_path,
     run_ppo(first)
     save_ppo_checkpoint(first, tmp_path / "saved")
     fresh = create_ppo_trainer(
-        str(tmp_path / "saved"), config_of(setup, api), setup.train_dataset, reward_model=distinct_letters
+        str(tmp_path / "saved"), config_of(setup, api, **ADAPTIVE), setup.train_dataset, reward_model=distinct_letters
     )
     assert same(weights(model_of(fresh)), weights(model_of(first)))
     with pytest.warns(UserWarning, match="the reference model is not the one that .* was trained with"):

@@ -26,7 +26,7 @@ class Script:
 class Mine(PPOOptions):
     """With an option of the step API alone."""
 
-    target: float = None
+    init_kl_coef: float = None
 
 
 ARGUMENTS = (
@@ -72,11 +72,11 @@ def test_the_page_s_program(monkeypatch, capsys):
 
 
 def test_another_option_comes_with_a_dataclass_of_the_users(row):
-    (options,) = parse((Mine,), "--target 5")
+    (options,) = parse((Mine,), "--init_kl_coef 0.3")
     if row.api == "step":
-        assert create_ppo_config(**options.given()).target == 5
+        assert create_ppo_config(**options.given()).init_kl_coef == 0.3
     else:
-        with pytest.raises(TypeError, match=r"does not support 'target': TRL 0\.2\.0-0\.11\.4 supports it"):
+        with pytest.raises(TypeError, match=r"does not support 'init_kl_coef': TRL 0\.2\.0-0\.11\.4 supports it"):
             create_ppo_config(**options.given())
 
 

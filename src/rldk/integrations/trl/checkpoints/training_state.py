@@ -11,9 +11,9 @@ from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.releases.importing import import_or_explain
 
 # Counters of the step API's trainer (`highest_reward` and `compare_step` are for push_to_hub_if_best), and the objects
-# that change with each update: the KL controller and the running moments of the scores.
+# that change with each update: the KL controller (on both APIs) and the running moments of the scores.
 _STEP_COUNTERS = ("current_step", "compare_step", "highest_reward")
-_STEP_MOVING = ("kl_ctl", "running")
+_MOVING = ("kl_ctl", "running")
 
 
 def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
         "optimizer": trainer.optimizer.state_dict(),
         "scheduler": None if trainer.lr_scheduler is None else trainer.lr_scheduler.state_dict(),
         "counters": {name: getattr(trainer, name) for name in _STEP_COUNTERS if hasattr(trainer, name)},
-        "moving": {name: _numbers(getattr(trainer, name)) for name in _STEP_MOVING if hasattr(trainer, name)},
+        "moving": {name: _numbers(getattr(trainer, name)) for name in _MOVING if hasattr(trainer, name)},
         "batches": BatchStream.of(trainer).state_dict(),
         "random": vars(RandomState.capture()),
     }
@@ -69,6 +69,10 @@ def restore_training_state(trainer: Any, saved: dict[str, Any], folder: Path) ->
         )
     if (trainer.lr_scheduler is None) != (saved["scheduler"] is None):
         raise ValueError("only one of the two trainers has an lr_scheduler: create this one like the saved one")
+    if ("horizon" in saved["moving"].get("kl_ctl", {})) != hasattr(getattr(trainer, "kl_ctl", None), "horizon"):
+        raise ValueError(
+            "only one of the two runs adapts its KL coefficient: create this trainer with the same adap_kl_ctrl"
+        )
     BatchStream.of(trainer).load_state_dict(saved["batches"])
     with import_or_explain("torch").no_grad():
         for name, parameter in parameters.items():

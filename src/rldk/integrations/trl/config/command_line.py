@@ -32,6 +32,9 @@ class PPOOptions:
     num_train_epochs: float = _NOT_GIVEN
     kl_coef: float = _NOT_GIVEN
     kl_estimator: str = _NOT_GIVEN
+    adap_kl_ctrl: bool = _NOT_GIVEN
+    target: float = _NOT_GIVEN
+    horizon: int = _NOT_GIVEN
     cliprange: float = _NOT_GIVEN
     cliprange_value: float = _NOT_GIVEN
     vf_coef: float = _NOT_GIVEN

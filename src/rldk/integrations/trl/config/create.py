@@ -8,7 +8,7 @@ from typing import Any
 from rldk.integrations.trl.config.does_anyway import DOES_ANYWAY
 from rldk.integrations.trl.config.refusals import refusal
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import VOCABULARY, Options
+from rldk.integrations.trl.config.vocabulary import ADAPTIVE_KL, VOCABULARY, Options
 from rldk.integrations.trl.releases.generations import Generation, installed_generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import PPOApi, installed_version
@@ -39,7 +39,8 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
 
     Options have the train API's names. For the step API (TRL 0.2.0-0.11.4) they are translated: ``num_ppo_epochs``
     becomes ``ppo_epochs``, ``total_episodes`` becomes ``steps``, ``kl_coef`` a fixed ``init_kl_coef``, and
-    ``report_to`` becomes ``log_with``. The batch is
+    ``report_to`` becomes ``log_with``. With ``adap_kl_ctrl=True``, ``kl_coef`` is only the first coefficient, and it
+    moves so that the KL comes near ``target`` (nats; ``horizon`` in episodes), on either API. The batch is
     ``per_device_train_batch_size * gradient_accumulation_steps * num_mini_batches`` samples, as in the train API
     before 0.17.0 (huggingface/trl#2531). ``response_length`` (tokens), ``temperature`` and
     ``local_rollout_forward_batch_size`` are stored on the config for `run_ppo`. Options that only the installed
@@ -68,7 +69,9 @@ def create_ppo_config(output_dir: str | None = None, *, api: PPOApi | None = Non
         arguments, attributes = _step_arguments(generation, dict(options))
         attributes["output_dir"] = output_dir
     else:
-        arguments, attributes = {"output_dir": output_dir, **_train_arguments(options)}, {}
+        adaptive = ADAPTIVE_KL if options.get("adap_kl_ctrl") else ()
+        attributes = {name: options.pop(name) for name in adaptive if name in options}
+        arguments = {"output_dir": output_dir, **_train_arguments(options)}
     arguments = {name: value for name, value in arguments.items() if name in known or not _is_done_anyway(name, value)}
     for option, value in arguments.items():
         if option not in known or _is_unread_or_misused(generation, option, value):

@@ -9,7 +9,7 @@ from typing import Any
 
 from rldk.integrations.trl.config.create import create_ppo_config
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import PORTABLE, STEP_NAMES, VOCABULARY, Options
+from rldk.integrations.trl.config.vocabulary import ADAPTIVE_KL, PORTABLE, STEP_NAMES, VOCABULARY, Options
 from rldk.integrations.trl.releases.generations import Generation, generation_of
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
@@ -43,9 +43,8 @@ def portable_config(config: Any) -> dict[str, Any]:
     API never reads (``max_grad_norm``, ``max_steps``, ...) are left out.
 
     In the step API, ``num_mini_batches`` is ``batch_size / (mini_batch_size * gradient_accumulation_steps)``. Releases
-    before 0.3.0 optimize sample by sample, so there ``per_device_train_batch_size`` is the whole batch. An adaptive KL
-    coefficient (``adap_kl_ctrl``, ``init_kl_coef``, ``target``, ``horizon``), a ``kl_penalty`` other than ``"kl"`` and
-    batches that do not divide evenly keep the step API's names.
+    before 0.3.0 optimize sample by sample, so there ``per_device_train_batch_size`` is the whole batch. A
+    ``kl_penalty`` other than ``"kl"`` and batches that do not divide evenly keep the step API's names.
 
     Args:
         config: A config of the installed release, from `create_ppo_config` or TRL's constructor.
@@ -89,7 +88,8 @@ def _from_train(generation: Generation, config: Any) -> Options:
     derived = _DERIVED | NEVER_READ.keys()
     if generation.overwrites_run_name:
         derived |= {"run_name"}
-    options = {}
+    adapts = getattr(config, "adap_kl_ctrl", False)
+    options = {name: vars(config)[name] for name in ADAPTIVE_KL if adapts and name in vars(config)}
     for name in generation.options:
         if name in derived:
             continue

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.config.vocabulary import PORTABLE
+from rldk.integrations.trl.config.vocabulary import ADAPTIVE_KL, PORTABLE
 
 # The train API's PPOConfig inherits these from transformers, so they are not in TRL's own files.
 TRAINING_ARGUMENTS = frozenset(
@@ -37,6 +37,7 @@ _INSTEAD: Mapping[str, str] = {
     "logging_dir": "transformers 5.15 removed it; leave it out, or set the environment variable "
     "TENSORBOARD_LOGGING_DIR",
     **dict.fromkeys(_SAMPLING, _IN_RUN_PPO),
+    **dict.fromkeys(ADAPTIVE_KL, "it adapts the KL coefficient, which is fixed here; pass adap_kl_ctrl=True too"),
 }
 
 # Options that some releases take and use wrongly, and what their trainer does.
@@ -83,7 +84,7 @@ def refusal(
     releases = option_releases()
     if option in known:
         return message + _misuse(option)
-    if option in releases:
+    if option in releases and option not in ADAPTIVE_KL:
         here = ', or pass api="train"' if option in other_api else ""
         return message + f"TRL {releases[option]} supports it; leave it out{here}"
     if OPTION_OF_ARGUMENT.get(option) in known | set(PORTABLE):

@@ -14,6 +14,9 @@ from rldk.integrations.trl.releases.generations import Generation
 
 Options = dict[str, Any]
 
+# Options for an adaptive KL coefficient. The train API's config keeps them as attributes that `run_ppo` reads.
+ADAPTIVE_KL = ("adap_kl_ctrl", "target", "horizon")
+
 # transformers' default, if only other parts of the batch are set.
 _DEFAULT_DEVICE_BATCH_SIZE = 8
 
@@ -84,10 +87,13 @@ def _read_batch(config: Any, generation: Generation) -> Options:
     }
 
 
+def _write_kl(given: Options, _: Generation) -> Options:
+    first = {"init_kl_coef": given["kl_coef"]} if "kl_coef" in given else {}
+    return {**first, "adap_kl_ctrl": given.get("adap_kl_ctrl", False)}
+
+
 def _read_kl(config: Any, _: Generation) -> Options:
-    if config.adap_kl_ctrl:  # the train API has no option for an adaptive coefficient
-        return {"init_kl_coef": config.init_kl_coef, "adap_kl_ctrl": True}
-    return {"kl_coef": config.init_kl_coef}
+    return {"kl_coef": config.init_kl_coef} | ({"adap_kl_ctrl": True} if config.adap_kl_ctrl else {})
 
 
 def _write_estimator(given: Options, _: Generation) -> Options:
@@ -134,11 +140,11 @@ VOCABULARY: tuple[Row, ...] = (
     ),
     _same("total_episodes", "steps", "does not stop `run_ppo`, which counts updates"),
     Row(
-        ("kl_coef",),
+        ("kl_coef", "adap_kl_ctrl"),
         ("init_kl_coef", "adap_kl_ctrl"),
-        lambda given, _: {"init_kl_coef": given["kl_coef"], "adap_kl_ctrl": False},
+        _write_kl,
         _read_kl,
-        "fixed: `adap_kl_ctrl=False`",
+        "fixed unless `adap_kl_ctrl=True`; in the train API `run_ppo` adapts it",
     ),
     Row(("kl_estimator",), ("kl_penalty",), _write_estimator, _read_estimator, "`k1` is `kl`; no `k3`"),
     _same("cliprange"),

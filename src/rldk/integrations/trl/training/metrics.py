@@ -20,6 +20,7 @@ from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import reference_of
 from rldk.integrations.trl.training.replaced import replaced
+from rldk.integrations.trl.training.symptoms import Symptoms
 from rldk.integrations.trl.training.tracking import log_completions
 
 # Portable name -> TRL's name, for the train API (0.12.0-1.12.0) and for the step API (0.2.0-0.11.4).
@@ -90,6 +91,7 @@ def watched_train(trainer: Any, *, completions: bool) -> Iterator[list[PPOMetric
         frame = inspect.currentframe()
         variables = _training_variables(frame.f_back if frame is not None else None)
         updates.append(PPOMetrics(_train_numbers(trainer, variables, logs), {}))  # before `log`: callbacks read it
+        Symptoms.of(trainer).watch(updates[-1])
         log(logs, *args, **kwargs)
         updates[-1].trl.update(trainer.state.log_history[-1])
         if completions and variables:

@@ -21,6 +21,7 @@ from rldk.integrations.trl.training.callback_warnings import callbacks_with_call
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
+from rldk.integrations.trl.training.symptoms import Symptoms
 from rldk.integrations.trl.training.tracking import check_completions_can_be_logged
 from rldk.integrations.trl.training.tracking import log_completions as log_rollout
 from rldk.integrations.trl.training.train_updates import planned_updates, run_train_updates
@@ -136,6 +137,7 @@ def _step_updates(
         with padding_side(trainer.tokenizer, "right"), watched_step(generation, trainer, temperature) as rollout:
             stats = trainer.step([q.to(device) for q in queries], responses, [s.to(device) for s in scores])
         metrics = step_numbers(trainer, rollout, scores, stats)
+        Symptoms.of(trainer).watch(metrics)
         callbacks.log({**stats, **metrics})
         if completions:
             log_rollout(trainer, queries, texts, scores)

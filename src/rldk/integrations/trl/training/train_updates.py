@@ -14,6 +14,7 @@ from rldk.integrations.trl.data.columns import BatchesNamed
 from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
+from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl, coefficient_moves, move_coefficient
 
 
 class _StoppedError(Exception):
@@ -52,6 +53,7 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
         updates: The metrics of each update. The newest are there before the update is logged, so ``on_log`` sees
             them next to TRL's.
     """
+    add_adaptive_kl(trainer)  # in case create_ppo_trainer did not create it
     generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
     calls = _Calls(trainer, steps, updates, calls_all=not generation.calls_callbacks)
     policy = trainer.accelerator.unwrap_model(trainer.model).policy
@@ -65,7 +67,8 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
     setattr(trainer.args, generation.planned_updates_option, steps)  # train() makes this many, then returns
     try:
         calls.begin()
-        with defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext():
+        hidden = defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext()
+        with hidden, coefficient_moves(trainer):
             trainer.train()
         calls.end()
     except _StoppedError:
@@ -136,6 +139,7 @@ class _Calls:
         if self._all:
             state.global_step += 1
         logs.update(self._updates[-1])
+        move_coefficient(self._trainer, logs, self._updates[-1]["kl"])
 
     def _call(self, event: str) -> None:
         trainer = self._trainer

@@ -18,6 +18,7 @@ from rldk.integrations.trl.data.batches import parts_of_loader
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
+from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl
 
 
 @contextmanager
@@ -75,8 +76,10 @@ def ends_remembered(trainer: Any, policy: Any) -> Iterator[None]:
 def fix_train_trainer(generation: Generation, trainer: Any) -> None:
     """Fix a trainer of the train API.
 
-    ``processing_class``, the data collator, callback states, ``save_model`` and ``_save_checkpoint``.
+    ``processing_class``, the data collator, callback states, ``save_model`` and ``_save_checkpoint``. Also adds
+    ``kl_ctl`` for an adaptive KL coefficient.
     """
+    add_adaptive_kl(trainer)
     if not has_processing_class(trainer):
         trainer.processing_class = trainer.tokenizer
     _use_data_collator(trainer)

@@ -25,7 +25,9 @@ def test_no_block_is_of_a_kind_that_no_test_runs(document):
 def test_every_python_block_has_a_test_that_runs_it():
     found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
     # README: two library blocks, docs/plugin.md's and docs/rewards.md's are run in each cell, the other two below.
-    assert {name: count for name, count in found.items() if count} == {"README.md": 4, "plugin.md": 1, "rewards.md": 1}
+    # docs/porting.md's is the program that its commands read.
+    counts = {"README.md": 4, "plugin.md": 1, "porting.md": 1, "rewards.md": 1}
+    assert {name: count for name, count in found.items() if count} == counts
 
 
 def test_readme_s_library_program_is_the_example_that_cells_run():
@@ -110,6 +112,8 @@ def test_commands_run(line, tmp_path):
     """test_maintenance_commands.py runs those of `python -m rldk_maintenance`, in a copy of the checkout."""
     command, _, target = line.partition(" > ")
     module, *arguments = shlex.split(command)[2:]
+    if arguments[0] == "port":
+        (tmp_path / arguments[1]).write_text(*code_blocks("docs/porting.md", "python"), encoding="utf-8")
     if arguments[0] == "merge":
         for number, place in enumerate(arguments[1 : arguments.index("--into")]):
             write_synthetic(tmp_path / place, synthetic_result(list(STATUSES)[number]))
@@ -125,6 +129,9 @@ def test_commands_run(line, tmp_path):
     assert result.stdout.strip()
     if target:
         assert "trl==0.23.0" in result.stdout.splitlines()
+    if arguments[0] == "port" and "--json" not in arguments:
+        (shown,) = code_blocks("docs/porting.md", "text")
+        assert set(shown.splitlines()) <= set(result.stdout.splitlines())
 
 
 def test_all_other_shell_lines_are_nox_sessions():

@@ -15,7 +15,7 @@ from port_programs import STEP_PROGRAM, TRAIN_PROGRAM, followed
 
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, prepare_models_for_ppo, run_ppo
 from rldk.integrations.trl.advice.porting.arguments import NEEDED, SIGNATURES
-from rldk.integrations.trl.advice.porting.attributes import ATTRIBUTES, METHOD_PARAMETERS
+from rldk.integrations.trl.advice.porting.attributes import ATTRIBUTES, METHOD_PARAMETERS, MODULE_METHODS
 from rldk.integrations.trl.advice.porting.conversions import TO_STEP, TO_TRAIN
 from rldk.integrations.trl.advice.porting.imports import gives
 from rldk.integrations.trl.advice.porting.options import INHERITED
@@ -250,9 +250,17 @@ def test_methods_have_exactly_the_parameters_that_it_says(version):
 
 
 @pytest.mark.trl_ppo("train")
-def test_attributes_that_mean_something_else_do(ported, tmp_path, base):
+def test_attributes_that_mean_something_else_do(ported, version, base):
     config, trainer = ported["config"], ported["trainer"]
+    for option, value in {"batch_size": 4, "mini_batch_size": 2}.items():
+        program = f"from trl import PPOConfig\nconfig = PPOConfig(ppo_epochs=2)\nconfig.{option}"
+        (finding,) = [
+            each for each in findings_of(program, version) if each.problem == "changed" and each.name == option
+        ]
+        assert run(f"value = {finding.write}", config=config)["value"] == value
+    assert len(ported["queries"]) == 4
     assert not hasattr(trainer.model, "generate")
+    assert all(hasattr(trainer.model, name) for name in MODULE_METHODS)
     assert hasattr(trainer.accelerator.unwrap_model(trainer.model).policy, "generate")
     assert type(config)(**base).batch_size is None
     assert trainer.processing_class is ported["tokenizer"]

@@ -10,7 +10,7 @@ from packaging.version import Version
 from rldk.integrations.trl.advice.porting.finding import Finding
 from rldk.integrations.trl.advice.porting.options import accepting_releases as option_accepting
 from rldk.integrations.trl.advice.porting.uses import CONFIGS, Attribute
-from rldk.integrations.trl.releases.boundaries import TRAIN_API, in_spans
+from rldk.integrations.trl.releases.boundaries import SPLITS_BATCH, TRAIN_API, in_spans
 
 STEP = "0.2.0-0.11.4"
 TRAIN = "0.12.0-1.12.0"
@@ -81,6 +81,12 @@ ATTRIBUTES: Mapping[str, _Fact] = {
 }
 
 
+# What any network of torch has, so that it works on trainer.model of each API.
+MODULE_METHODS = frozenset(
+    {"train", "eval", "training", "to", "cuda", "cpu", "half", "float", "apply", "zero_grad", "requires_grad_"}
+    | {"parameters", "named_parameters", "state_dict", "load_state_dict", "modules", "named_modules", "children"}
+)
+
 # Method -> keyword -> the releases with this parameter.
 METHOD_PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "generate": {
@@ -121,7 +127,7 @@ def attribute_findings(use: Attribute, *, was_step: bool, target: Version) -> It
         yield _gone(use, fact, target)
     elif use.name == "tokenizer" and target >= TRAIN_API:
         yield _tokenizer(use, target)
-    elif use.name == "model" and use.then is not None and target >= TRAIN_API and was_step:
+    elif use.name == "model" and use.then not in {None, *MODULE_METHODS} and target >= TRAIN_API and was_step:
         yield _wrapped(use, target)
     else:
         for name, releases in METHOD_PARAMETERS.get(use.name, {}).items():
@@ -217,6 +223,12 @@ _OLD_NAMES: Mapping[str, str] = {new: old for old, new in _NEW_NAMES.items()}
 
 
 def _computed(use: Attribute, target: Version) -> Finding:
+    micro, mini_batches = f"{use.base}.per_device_train_batch_size", f"{use.base}.num_mini_batches"
+    is_batch = use.name == "batch_size"
+    if target >= SPLITS_BATCH:
+        write = micro if is_batch else f"{micro} // {mini_batches}"
+    else:
+        write = f"{micro} * {use.base}.gradient_accumulation_steps * {mini_batches}" if is_batch else micro
     return Finding(
         line=use.line,
         kind="attribute",
@@ -224,6 +236,6 @@ def _computed(use: Attribute, target: Version) -> Finding:
         problem="changed",
         says=f"in TRL {target} config.{use.name} is None until PPOTrainer computes it, for all processes together",
         releases=STEP,
-        write=f"{use.base}.per_device_train_batch_size",
-        note="the prompts of one process; the batch is converted where PPOConfig is created",
+        write=write,
+        note="the prompts of one process, if PPOConfig is written as its own finding says",
     )

@@ -126,6 +126,11 @@ def test_a_method_that_a_subclass_defines_itself_is_not_the_trainer_s():
     assert [name for _, name in said(program, "0.16.1")] == ["step"]
 
 
+def test_a_value_head_is_not_taken_for_a_trainer():
+    function = "def sample(model: AutoModelForCausalLMWithValueHead): return model.generate(ids)"
+    assert said(f"from trl import AutoModelForCausalLMWithValueHead\n{function}", "0.16.1") == {}
+
+
 @pytest.mark.parametrize(
     ("to", "written_for", "write"),
     [

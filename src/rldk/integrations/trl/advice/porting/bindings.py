@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rldk.integrations.trl.advice.porting.uses import CLASSES, CONFIGS, TRAINERS
+from rldk.integrations.trl.advice.porting.uses import CONFIGS, TRAINERS
 
 PARSERS = frozenset({"HfArgumentParser", "TrlParser"})
 
@@ -216,7 +216,7 @@ def _annotated(annotation: ast.expr | None, scope: Scope) -> Thing:
         name = annotation.value.rpartition(".")[2]
         return Thing("object", name) if name in (*CONFIGS, *TRAINERS) else OTHER
     thing = scope.thing(annotation)
-    return Thing("object", thing.name) if thing.sort == "member" and thing.name in CLASSES else OTHER
+    return Thing("object", thing.name) if thing.sort == "member" and thing.name in (*CONFIGS, *TRAINERS) else OTHER
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Thing]]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 CONFIGS = ("PPOConfig", "PPOv2Config")
 TRAINERS = ("PPOTrainer", "PPOv2Trainer")
 VALUE_HEADS = ("AutoModelForCausalLMWithValueHead", "AutoModelForSeq2SeqLMWithValueHead")
-CLASSES = (*CONFIGS, *TRAINERS, *VALUE_HEADS)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Construction(Use):
-    """A call of one of the `CLASSES`; of a value head, of its ``from_pretrained``."""
+    """A call of a config, a trainer or a value head; of the last, of its ``from_pretrained`` too."""
 
     name: str
     positional: tuple[Argument, ...] = ()

@@ -25,3 +25,18 @@ trainer = create_ppo_trainer(
 )
 (metrics,) = run_ppo(trainer)
 print(f"score {metrics['score']:.2f}, KL {metrics['kl']:.2f} nats; TRL reports {metrics.trl['objective/kl']:.2f}")
+
+
+def graded(completions, answer):  # `answer` is a column of train_dataset
+    return [float(expected in completion) for completion, expected in zip(completions, answer, strict=True)]
+
+
+graded_prompts = [{**models.tokenizer(prompt), "answer": prompt.split()[-1]} for prompt in prompts]
+trainer = create_ppo_trainer(
+    model_name,
+    create_ppo_config(str(scratch / "graded"), per_device_train_batch_size=4, response_length=8),
+    graded_prompts,
+    tokenizer=models.tokenizer,
+    reward_model={graded: 1.0, reward: 0.2},  # a weighted sum
+)
+(graded_metrics,) = run_ppo(trainer)

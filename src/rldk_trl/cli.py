@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rldk_trl.commands import changes, check, explain, releases, results
+from rldk_trl.commands import changes, check, explain, port, releases, results
 from rldk_trl.errors import RldkTrlError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, the command's own, or 2 after one line on standard error."""
-    additions = [module.add_command for module in (check, explain, changes)]
+    additions = [module.add_command for module in (check, explain, changes, port)]
     return run_command(
         "rldk_trl", "PPO across TRL releases.", [*additions, releases.add_commands, results.add_commands], argv
     )

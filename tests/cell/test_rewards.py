@@ -313,4 +313,6 @@ def test_the_page_s_program(make_ppo_setup, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", None)
     program = Path(__file__).parents[2] / "examples/rewards.py"
     namespace = runpy.run_path(str(program))
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"score {namespace['metrics']['score']:.2f}, KL ")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("score ")]
+    assert line.startswith(f"score {namespace['metrics']['score']:.2f}, KL ")
+    assert namespace["graded_metrics"]["score"] >= 0

@@ -25,7 +25,8 @@ def test_no_block_is_of_a_kind_that_no_test_runs(document):
 def test_every_python_block_has_a_test_that_runs_it():
     found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
     # README: two library blocks, the pages' own are run in each cell, the other two below.
-    pages = {"README.md": 4, "config.md": 1, "plugin.md": 1, "rewards.md": 1}
+    # docs/porting.md's is the program that its commands read.
+    pages = {"README.md": 4, "config.md": 1, "plugin.md": 1, "porting.md": 1, "rewards.md": 2}
     assert {name: count for name, count in found.items() if count} == pages
 
 
@@ -40,8 +41,8 @@ def test_the_plugin_page_s_tests_are_the_example_that_cells_run():
 
 
 def test_the_rewards_page_s_program_is_the_example_that_cells_run():
-    (block,) = code_blocks("docs/rewards.md", "python")
-    assert block == (ROOT / "examples/rewards.py").read_text(encoding="utf-8")
+    blocks = code_blocks("docs/rewards.md", "python")
+    assert "\n\n".join(blocks) == (ROOT / "examples/rewards.py").read_text(encoding="utf-8")
 
 
 def test_the_config_page_s_program_is_the_example_that_cells_run():
@@ -116,6 +117,8 @@ def test_commands_run(line, tmp_path):
     """test_maintenance_commands.py runs those of `python -m rldk_maintenance`, in a copy of the checkout."""
     command, _, target = line.partition(" > ")
     module, *arguments = shlex.split(command)[2:]
+    if arguments[0] == "port":
+        (tmp_path / arguments[1]).write_text(*code_blocks("docs/porting.md", "python"), encoding="utf-8")
     if arguments[0] == "merge":
         for number, place in enumerate(arguments[1 : arguments.index("--into")]):
             write_synthetic(tmp_path / place, synthetic_result(list(STATUSES)[number]))
@@ -131,6 +134,9 @@ def test_commands_run(line, tmp_path):
     assert result.stdout.strip()
     if target:
         assert "trl==0.23.0" in result.stdout.splitlines()
+    if arguments[0] == "port" and "--json" not in arguments:
+        (shown,) = code_blocks("docs/porting.md", "text")
+        assert set(shown.splitlines()) <= set(result.stdout.splitlines())
 
 
 def test_all_other_shell_lines_are_nox_sessions():

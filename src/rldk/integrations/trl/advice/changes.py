@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rldk.integrations.trl.advice.change_entries import ENTRIES, Entry, Kind
@@ -18,6 +17,7 @@ from rldk.integrations.trl.releases.boundaries import (
     PPO_DELETED,
     PPO_RELEASES,
     TRAIN_API,
+    in_spans,
     nearest_measured,
     release_of,
     why_no_ppo,
@@ -118,11 +118,7 @@ def _said(entry: Entry, *, forward: bool) -> str:
 
 
 def _honours(option: str, version: Version) -> bool:
-    for span in option_releases()[option].split(", "):
-        first, _, last = span.partition("-")
-        if version in SpecifierSet(f">={first},<={last or first}", prereleases=True):
-            return True
-    return False
+    return in_spans(version, option_releases()[option])
 
 
 def _option_lines(here: Version, there: Version) -> list[str]:

@@ -17,6 +17,8 @@ from rldk.integrations.trl.releases.measured import measured_releases
 FIRST_PPO = Version("0.2.0")
 TRAIN_API = Version("0.12.0")
 PPO_DELETED = Version("1.13.0")
+# Since then num_mini_batches splits the batch; before, it multiplied it (huggingface/trl#2531).
+SPLITS_BATCH = Version("0.17.0")
 
 PPO_RELEASES = "0.2.0-1.12.0"
 INSTALL_HINT = "pip install 'trl<1.13'"
@@ -58,6 +60,15 @@ def is_in(version: Version | str | None, releases: str) -> bool:
     """Whether a version counts as one of ``releases``, a PEP 440 specifier."""
     release = release_of(version)
     return release is not None and release in SpecifierSet(releases)
+
+
+def in_spans(version: Version, spans: str) -> bool:
+    """Whether a release lies in ``spans``, such as ``0.2.0-0.7.3, 0.12.0``; both ends are included."""
+    for span in spans.split(", ") if spans else ():
+        first, _, last = span.partition("-")
+        if version in SpecifierSet(f">={first},<={last or first}", prereleases=True):
+            return True
+    return False
 
 
 def nearest_measured(version: Version) -> str:

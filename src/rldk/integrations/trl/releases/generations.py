@@ -29,7 +29,7 @@ from rldk.integrations.trl.releases.probes import Probes
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 # Our name of a part -> its names in the constructors of all releases, newest first.
-_PARTS: Mapping[str, tuple[str, ...]] = {
+PARTS: Mapping[str, tuple[str, ...]] = {
     "config": ("args", "config"),
     "tokenizer": ("processing_class", "tokenizer"),
     "model": ("model", "policy"),
@@ -114,7 +114,7 @@ def _generation(version: Version, module_name: PPOModule) -> Generation:
             ) from error
     parameters = tuple(inspect.signature(trainer.__init__).parameters)[1:]
     names = {}
-    for part, candidates in _PARTS.items():
+    for part, candidates in PARTS.items():
         found = [name for name in candidates if name in parameters]
         if found:
             names[part] = found[0]

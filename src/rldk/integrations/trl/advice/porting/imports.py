@@ -1,0 +1,181 @@
+"""Imports between releases: modules that moved, names that are gone, and what replaces them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from packaging.version import Version
+
+from rldk.integrations.trl.advice.porting.finding import Finding
+from rldk.integrations.trl.advice.porting.uses import CONFIGS, TRAINERS, VALUE_HEADS, Import, Program, Unseen
+from rldk.integrations.trl.releases.boundaries import is_in
+
+# On these releases `trl` has stubs with the trainer's names, which warn.
+_STUBS = ">=0.26.0,<0.29.0"
+# Of these `PPOv2Trainer` is an alias, which warns.
+_PPOV2_ALIAS = ">=0.12.0,<0.13.0"
+
+
+@dataclass(frozen=True)
+class _Replacement:
+    """What to write where no module of TRL has the name any more. Cells run each import."""
+
+    write: str | None
+    note: str | None = None
+    since: str = "0.2.0"
+    """The first release with a transformers that has it."""
+
+
+_SCORES_INSIDE = "a part of the step API's update; the train API has it inside train()"
+REPLACEMENTS: Mapping[str, _Replacement] = {
+    "set_seed": _Replacement("from transformers import set_seed"),
+    "is_xpu_available": _Replacement(
+        "from transformers.utils import is_torch_xpu_available as is_xpu_available", since="0.11.0"
+    ),
+    "is_npu_available": _Replacement(
+        "from transformers.utils import is_torch_npu_available as is_npu_available", since="0.11.0"
+    ),
+    "is_peft_available": _Replacement("from transformers.utils import is_peft_available", since="0.11.0"),
+    "LengthSampler": _Replacement(
+        None, "random.randrange(low, high) draws a length; train() makes all responses response_length long"
+    ),
+    "respond_to_batch": _Replacement(
+        None, "model.generate(queries, max_new_tokens=20, do_sample=True, top_k=0, top_p=1.0) does the same"
+    ),
+    "create_reference_model": _Replacement(None, "copy.deepcopy(model) makes one; the train API makes its own"),
+    "AdaptiveKLController": _Replacement(None, "the train API's KL coefficient is fixed"),
+    "FixedKLController": _Replacement(None, "the train API's KL coefficient is fixed: kl_coef"),
+    "logprobs_from_logits": _Replacement(None, _SCORES_INSIDE),
+    "PPODecorators": _Replacement(None, _SCORES_INSIDE),
+}
+_SINCE = re.compile(r">=([^,\s]+)")
+_PPOV2_NAMES: Mapping[str, str] = {"PPOv2Config": "PPOConfig", "PPOv2Trainer": "PPOTrainer"}
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, object]]:
+    text = (files("rldk.integrations.trl.advice") / "names.json").read_text(encoding="utf-8")
+    table: dict[str, dict[str, object]] = json.loads(text)
+    return table
+
+
+def places(name: str) -> Mapping[str, str]:
+    """Return module -> the releases that have the name there, as specifiers. Empty for a name that PPO never used."""
+    found = _table()["names"].get(name, {})
+    assert isinstance(found, dict)
+    return found
+
+
+def gives(use: Import, version: Version) -> bool | None:
+    """Whether an import works on a release; None if that is not known."""
+    modules, found = _table()["modules"], places(use.name or "")
+    module = use.module if use.name is None else f"{use.module}.{use.name}"
+    if module in modules:
+        return _is_one(str(modules[module]), version)
+    if not found or use.module not in modules:
+        return None
+    if _is_one(found.get(use.module, ""), version):
+        return True
+    if not _is_one(str(modules[use.module]), version):
+        return False
+    # A module that imports the name, from TRL or elsewhere, gives it too. The table shows that for packages only.
+    is_package = any(other.startswith(f"{use.module}.") for other in modules)
+    is_elsewhere = any(_is_one(each, version) for each in found.values())
+    was_there = any(version >= Version(since) for since in _SINCE.findall(found.get(use.module, "")))
+    return False if is_package or (was_there and not is_elsewhere) else None
+
+
+def _is_one(releases: str, version: Version) -> bool:
+    return any(is_in(version, one) for one in releases.split(" or ") if one)
+
+
+def unknown_imports(program: Program, target: Version) -> Iterator[Unseen]:
+    """Yield the imports of which nothing is known on ``target``, most of them not a part of PPO."""
+    for use in program.imports:
+        name = use.module if use.name is None else f"{use.module}.{use.name}"
+        if gives(use, target) is None and name not in ("trl", "trl.__version__"):
+            yield Unseen(use.line, f"whether TRL {target} has {name}, which is not a part of PPO there")
+
+
+def import_findings(program: Program, target: Version) -> Iterator[Finding]:
+    """Yield what changes for a program's imports on ``target``."""
+    for use in program.imports:
+        if use.name in _PPOV2_NAMES and is_in(target, _PPOV2_ALIAS) and gives(use, target):
+            yield _finding(use, target, "deprecated", f"in TRL {target} it is another name of {_renamed(use)}")
+        elif use.name in ("PPOConfig", "PPOTrainer") and _is_stub(use, target):
+            yield _finding(use, target, "deprecated", f"in TRL {target} this is a stub that warns")
+        elif gives(use, target) is False and not _has_another_try(use, program, target):
+            what = f"no module {use.module}" if use.name is None else f"no {use.name} in {use.module}"
+            yield _finding(use, target, "fails", f"TRL {target} has {what}")
+
+
+def _renamed(use: Import) -> str:
+    return _PPOV2_NAMES.get(str(use.name), str(use.name))
+
+
+def _is_stub(use: Import, target: Version) -> bool:
+    return is_in(target, _STUBS) and not use.module.startswith("trl.experimental")
+
+
+def _has_another_try(use: Import, program: Program, target: Version) -> bool:
+    """Whether another branch of the same ``try`` imports the same name in a way that works."""
+    return use.types_only or any(
+        other.attempt == use.attempt and other.bound == use.bound and gives(other, target)
+        for other in program.imports
+        if use.attempt is not None and other is not use
+    )
+
+
+def _finding(use: Import, target: Version, problem: str, says: str) -> Finding:
+    write, note = _written(use, target)
+    return Finding(
+        line=use.line,
+        kind="import",
+        name=use.module if use.name is None else f"{use.module}.{use.name}",
+        problem="deprecated" if problem == "deprecated" else "fails",
+        says=says,
+        releases=places(use.name or "").get(use.module, ""),
+        write=write,
+        note=note,
+        rldk=_ours(use),
+    )
+
+
+def _written(use: Import, target: Version) -> tuple[str | None, str | None]:
+    if use.name is None:
+        return None, "import the names that the program uses from where they are now"
+    name = _renamed(use)
+    homes = [
+        module
+        for module, releases in places(name).items()
+        if _is_one(releases, target)
+        and not (
+            name in ("PPOConfig", "PPOTrainer") and is_in(target, _STUBS) and not module.startswith("trl.experimental")
+        )
+    ]
+    if homes:
+        home = min(homes, key=lambda module: (module.count("."), "experimental" in module, module))
+        if home.startswith("trl.experimental.ppo."):
+            home = next((module for module in homes if module == "trl.experimental.ppo"), home)
+        alias = f" as {use.bound}" if use.bound not in ("", use.name) else ""
+        return f"from {home} import {name}{alias}", None
+    nothing = _Replacement(None, f"nothing in TRL {target} replaces it")
+    replacement = REPLACEMENTS.get(use.name, nothing)
+    if target < Version(replacement.since):
+        replacement = nothing
+    return replacement.write, replacement.note
+
+
+def _ours(use: Import) -> str | None:
+    if use.name in CONFIGS:
+        return "from rldk.integrations.trl import create_ppo_config"
+    if use.name in TRAINERS:
+        return "from rldk.integrations.trl import create_ppo_trainer, run_ppo"
+    if use.name in VALUE_HEADS:
+        return "from rldk.integrations.trl import prepare_models_for_ppo"
+    return None

@@ -202,6 +202,24 @@ def test_a_policy_on_several_devices_is_a_warning(raw):
 
 
 @pytest.mark.trl_ppo("train")
+def test_weights_on_a_disk_are_found(raw, tmp_path):
+    """TRL cannot move them, and of a policy it never trains them."""
+    from transformers import AutoModelForCausalLM
+
+    names = ("wte", "wpe", "drop", "h.0", "h.1", "ln_f")
+    devices = {"lm_head": "cpu", **{f"transformer.{name}": "cpu" for name in names}, "transformer.h.1": "disk"}
+
+    def offloaded():
+        return AutoModelForCausalLM.from_pretrained(raw.model_name, device_map=devices, offload_folder=tmp_path)
+
+    assert dies_with_trl_alone(raw, raw.train_parts(ref_model=offloaded()))
+    for part in ("model", "ref_model"):
+        assert f"{part} (GPT2LMHeadModel) has 12 of 28 weights on the meta device" in found(
+            raw.train_parts(**{part: offloaded()})
+        )
+
+
+@pytest.mark.trl_ppo("train")
 @pytest.mark.trl_requires("peft")
 def test_a_peft_scorer_of_a_llama_gets_its_pad_token(raw, make_ppo_setup):
     """`getattr(peft_model, "model")` is the whole classifier, which asks for a pad token."""

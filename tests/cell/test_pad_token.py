@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tiny_models import build_tiny_model, is_known, save
+from tiny_models import build_tiny_model, is_known, lower_logits, save
 
 from rldk.integrations.trl import prepare_models_for_ppo
 
@@ -28,15 +28,11 @@ def tokenizer(make_ppo_setup, tiny_gpt2):
 
 @pytest.fixture
 def low_gpt2(tokenizer, tiny_gpt2, tmp_path):
-    """A GPT-2 with logits near `LOGIT`: each hidden state has a constant part, and each row points away from it."""
-    import torch
+    """A GPT-2 with logits near `LOGIT`."""
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_gpt2)
-    with torch.no_grad():
-        model.transformer.wte.weight[:, 0] = LOGIT / 10
-        model.transformer.ln_f.weight[0] = 0
-        model.transformer.ln_f.bias[0] = 10
+    lower_logits(model, LOGIT)
     save(model, tmp_path)
     tokenizer.save_pretrained(tmp_path)
     return tmp_path

@@ -177,7 +177,7 @@ def test_tests_that_agree_with_the_catalogue(tmp_path, run):
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("rldk_trl:feature", "it: works", "table one of failures, ablation, features, defaults"),
+        ("rldk_trl:feature", "it: works", "table one of failures, ablation, features, families, defaults"),
         ("rldk_trl:features", "it works", "write measure"),
         ("rldk_trl:features", ": works", "write measure"),
         ("rldk_trl:ablation", "it: maybe", "write one of needed, not needed"),

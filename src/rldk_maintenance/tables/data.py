@@ -19,6 +19,7 @@ TABLES: Mapping[str, tuple[str, ...] | None] = {
     "failures": ("reproduced", "absent", "found", "quiet", "fixed"),
     "ablation": ("needed", "not needed"),
     "features": ("works", "refused"),
+    "families": ("works", "KL is wrong", "refused", "absent"),
     "defaults": None,
 }
 DECLARED_THERE = "declared"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from rldk_maintenance.markdown import code, table
@@ -13,6 +13,14 @@ from rldk_maintenance.tables.spans import counted
 
 _NONE = "(none)"
 _OPTION = "option "
+_TOKENIZER = "tokenizer: "
+# What a test saw -> how the page calls it.
+_SHOWN = {
+    "works": "works",
+    "KL is wrong": "KL is wrong",
+    "refused": "unsupported",
+    "absent": "not in transformers",
+}
 _PAGE = """# What was measured
 
 {made}
@@ -25,6 +33,21 @@ Measured with the tiny model on every release with PPO. *works*: a test passed. 
 one line that the release does not support it. *not tested*: no test ran.
 
 {features}
+
+## Families of models
+
+Tiny models with random weights, made from a config of each family, train through `create_ppo_trainer` and `run_ppo`
+(`tests/cell/test_architectures.py`, `test_families.py`). *KL is wrong*: it is not 0 before the first update, because
+with the installed transformers the model generates with other logits than its forward pass computes. *not in
+transformers*: the installed transformers does not have the family.
+
+{families}
+
+## Tokenizers
+
+Each kind of tokenizer trains the tiny GPT-2.
+
+{tokenizers}
 
 ## Options of `create_ppo_config`
 
@@ -63,11 +86,30 @@ python -m rldk_trl changes 0.11.4 0.29.0
 def render(measured: Measured) -> str:
     """Return the page. The same data give the same text."""
     entries, ablation = list(measured.tables["features"]), measured.tables["ablation"]
+    families = list(measured.tables["families"])
     return _PAGE.format(
         made=MADE,
         source=source_line(measured),
-        features=_features(measured, [entry for entry in entries if not entry.startswith(_OPTION)]),
-        options=_features(measured, [entry for entry in entries if entry.startswith(_OPTION)], _OPTION),
+        features=_results(
+            measured, "features", "feature", [entry for entry in entries if not entry.startswith(_OPTION)]
+        ),
+        families=_results(
+            measured, "families", "family", [entry for entry in families if not entry.startswith(_TOKENIZER)]
+        ),
+        tokenizers=_results(
+            measured,
+            "families",
+            "tokenizer",
+            [entry for entry in families if entry.startswith(_TOKENIZER)],
+            lambda entry: entry.removeprefix(_TOKENIZER),
+        ),
+        options=_results(
+            measured,
+            "features",
+            "option",
+            [entry for entry in entries if entry.startswith(_OPTION)],
+            lambda entry: code(entry.removeprefix(_OPTION)),
+        ),
         needed=_ablation(measured, [entry for entry, by_saw in ablation.items() if "needed" in by_saw]),
         not_needed=_ablation(measured, [entry for entry, by_saw in ablation.items() if "needed" not in by_saw]),
         defaults=_defaults(measured),
@@ -75,23 +117,23 @@ def render(measured: Measured) -> str:
     )
 
 
-def _features(measured: Measured, entries: Iterable[str], prefix: str = "") -> str:
+def _results(measured: Measured, name: str, of: str, entries: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """Return a table with a row for each entry and result. ``of``: what an entry is. ``shown``: how to call it."""
     lanes = list(measured.lanes)
     rows = []
     for entry in entries:
-        by_saw = measured.tables["features"][entry]
-        name = code(entry.removeprefix(prefix)) if prefix else entry
-        for saw, shown in (("works", "works"), ("refused", "unsupported")):
+        by_saw = measured.tables[name][entry]
+        for saw, result in _SHOWN.items():
             if saw in by_saw:
-                rows.append([name, shown, *where_seen(measured, "features", entry, saw)])
+                rows.append([shown(entry), result, *where_seen(measured, name, entry, saw)])
         silent = [
             measured.ppo(lane) - frozenset().union(*(by_saw[saw].get(lane, frozenset()) for saw in by_saw))
             for lane in lanes
         ]
         if any(silent):
-            rows.append([name, "not tested", *(counted(found, measured.releases) for found in silent)])
+            rows.append([shown(entry), "not tested", *(counted(found, measured.releases) for found in silent)])
     rows.append(["(all releases with PPO)", "", *(counted(measured.ppo(lane), measured.releases) for lane in lanes)])
-    return table(["option" if prefix else "feature", "result", *lanes], rows)
+    return table([of, "result", *lanes], rows)
 
 
 def _ablation(measured: Measured, entries: Sequence[str]) -> str:

@@ -64,8 +64,8 @@ def validate_ppo_setup(
         tokenizer: The tokenizer of the models.
         config: A ``PPOConfig``. Not checked if None.
         train_dataset: The prompts. Not checked if None, but the train API needs one, which is an issue if ``config``
-            is passed. The token ids of a ``datasets.Dataset`` are all read, with Arrow; of any other dataset, and of
-            all columns besides ``input_ids``, the first 1000 rows are.
+            is passed. The token ids of a ``datasets.Dataset`` are all read, with Arrow, but of a shuffled one only
+            the first 10,000 rows. Of any other dataset, and of all other columns, the first 1000 rows are read.
         eval_dataset: The prompts for sample completions (train API). Not checked if None.
 
     Returns:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
-from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.models.kinds import KnownModel, classify
+from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.model_code import wants_token_types
 
 _WEIGHTS = ("plain", "wrapper")
 
@@ -23,7 +23,7 @@ def check_weights(setup: CheckedSetup) -> Iterator[Finding]:
         "value_model": setup.value,
     }
     for part, known in parts.items():
-        unloaded = not_loaded(part, known)
+        unloaded = _not_loaded(setup.generation, part, known)
         if unloaded is not None:
             yield Finding("issue", unloaded)
             continue
@@ -37,12 +37,26 @@ def check_weights(setup: CheckedSetup) -> Iterator[Finding]:
             )
 
 
-def not_loaded(part: str, known: KnownModel) -> str | None:
+def refuse_unloaded(generation: Generation, **parts: Any) -> None:
+    """Refuse models that are not loaded, before they are copied or wrapped, which fails.
+
+    Raises:
+        ValueError: TRL cannot use the weights of a part where they are.
+    """
+    for part, model in parts.items():
+        unloaded = _not_loaded(generation, part, classify(model))
+        if unloaded is not None:
+            raise ValueError(f"create_ppo_trainer: {unloaded}")
+
+
+def _not_loaded(generation: Generation, part: str, known: KnownModel) -> str | None:
     """Return a line that says which weights of a model are not loaded, or None if all are.
 
-    TRL cannot move such weights. If accelerate keeps them on a disk, the train API runs and never trains them.
+    TRL cannot move such weights. If accelerate keeps some on a disk, the train API runs and never trains them. The
+    step API does not move a reward model, and accelerate loads its weights when it scores.
     """
-    if known.kind not in _WEIGHTS:
+    hooked = generation.api == "step" and part == "reward_model" and hasattr(known.given, "hf_device_map")
+    if known.kind not in _WEIGHTS or hooked:
         return None
     weights = list(known.given.parameters())
     missing = sum(weight.device.type == "meta" for weight in weights)
@@ -131,15 +145,10 @@ def check_token_types(setup: CheckedSetup) -> Iterator[Finding]:
     if not setup.is_train:
         return
     for part, known in {"model": setup.policy, "value_model": setup.value}.items():
-        if hasattr(getattr(known.inner, "config", None), "text_config") and _wants_token_types(type(known.inner)):
+        if hasattr(getattr(known.inner, "config", None), "text_config") and wants_token_types(type(known.inner)):
             transformers = import_or_explain("transformers")
             yield Finding(
                 "issue",
                 f"{part} ({known.name}) of transformers {transformers.__version__} needs token_type_ids to train, "
                 f"which {setup.trl} does not pass: use its text model alone, or another transformers",
             )
-
-
-def _wants_token_types(model_class: Any) -> bool:
-    module = sys.modules[model_class.__module__]
-    return "`token_type_ids` is required as a model input when training" in inspect.getsource(module)

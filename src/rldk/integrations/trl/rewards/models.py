@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from rldk.integrations.trl.models.kinds import KnownModel
-from rldk.integrations.trl.releases.classifiers import finds_padding
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.model_code import finds_padding
 
 _INSTEAD = "use AutoModelForSequenceClassification with num_labels=1, or a function of texts that calls the model"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import saved_value_model
 from rldk.integrations.trl.checks.validation import validate_ppo_setup
-from rldk.integrations.trl.checks.weights import not_loaded
+from rldk.integrations.trl.checks.weights import refuse_unloaded
 from rldk.integrations.trl.data.prompts import keep_lists
 from rldk.integrations.trl.models.gradient_checkpointing import trainer_built_around
-from rldk.integrations.trl.models.kinds import KnownModel, classify
+from rldk.integrations.trl.models.kinds import KnownModel
 from rldk.integrations.trl.models.load import load_tokenizer
 from rldk.integrations.trl.models.value_model import load_value_model
 from rldk.integrations.trl.releases.boundaries import API_RELEASES
@@ -64,7 +64,8 @@ def create_ppo_trainer(
             May be None if you pass ``model`` and ``tokenizer``.
         ppo_config: From `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
         train_dataset: Tokenized prompts with a column ``input_ids``. Other columns are dropped, unless the reward
-            function asks for them or you pass a ``data_collator``.
+            function asks for them or you pass a ``data_collator``. Step API: None, or token ids in a column ``query``,
+            for a loop of your own.
         callbacks: transformers callbacks. `run_ppo` calls them around each update on both APIs.
         tokenizer: The tokenizer of the models.
         generation_config: For the policy. Default: see `fix_generation_config`. With the default, `run_ppo` generates
@@ -72,10 +73,11 @@ def create_ppo_trainer(
         model: The policy: a value-head wrapper or a causal language model.
         ref_model: The reference model: a wrapper or a causal language model, but not the same object as ``model``.
             Default: a copy of the policy as it is now.
-        reward_model: A sequence classifier with ``num_labels=1``, a value-head wrapper, or a function that takes a
-            list of texts (prompt and response together, without special tokens) and returns a list of floats. A
-            function may ask by parameter name for ``prompts``, ``completions``, ``prompt_ids``, ``completion_ids`` and
-            columns of the dataset. A dict of functions and weights is the weighted sum of their rewards.
+        reward_model: A sequence classifier with ``num_labels=1``, a value-head wrapper, any module that returns one
+            score per row of ``input_ids``, or a function that takes a list of texts (prompt and response together,
+            without special tokens) and returns a list of floats. A function may ask by parameter name for
+            ``prompts``, ``completions``, ``prompt_ids``, ``completion_ids`` and columns of the dataset. A dict of
+            functions and weights is the weighted sum of their rewards. Step API: may be None without ``model_name``.
         value_model: A sequence classifier with ``num_labels=1`` or a value-head wrapper. Train API only.
         validate_setup: Raise before TRL does if `validate_ppo_setup` finds an issue.
         api: ``"step"`` or ``"train"``. Default: the API of ``ppo_config``. TRL 0.9.2-0.11.4 have both; there
@@ -107,11 +109,10 @@ def create_ppo_trainer(
     if callbacks is not None:  # a class is created here, under the caller's warning filters
         callbacks = [callback() if isinstance(callback, type) else callback for callback in callbacks]
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
-    given = {"model": model, "ref_model": ref_model, "reward_model": reward_model, "value_model": value_model}
-    for part, one in given.items() if validate_setup else ():
-        unloaded = not_loaded(part, classify(one))  # before it is copied or wrapped, which fails
-        if unloaded is not None:
-            raise ValueError(f"create_ppo_trainer: {unloaded}")
+    if validate_setup:
+        refuse_unloaded(
+            generation, model=model, ref_model=ref_model, reward_model=reward_model, value_model=value_model
+        )
     saved, init_kwargs = saved_value_model(model_name), dict(model_init_kwargs or {})
     if generation.api == "train" and model is None and value_model is None and saved is not None:
         tokenizer = load_tokenizer(str(model_name), **init_kwargs) if tokenizer is None else tokenizer

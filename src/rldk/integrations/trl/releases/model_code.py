@@ -1,8 +1,9 @@
-"""Read from a classifier's code how it finds the end of a text."""
+"""Read from a model's own code what it needs."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import cache
 from typing import Any
 
@@ -17,3 +18,12 @@ def finds_padding(model_class: Any) -> bool:
         return "pad_token_id" in inspect.getsource(model_class.forward)
     except (OSError, TypeError):  # a class from a REPL has no source
         return False
+
+
+def wants_token_types(model_class: type[Any]) -> bool:
+    """Whether a model's own code refuses to train without ``token_type_ids``, as Gemma 3 with images does."""
+    try:
+        source = inspect.getsource(sys.modules[model_class.__module__])
+    except (OSError, TypeError, KeyError):  # a class from a REPL has no source
+        return False
+    return "`token_type_ids` is required as a model input when training" in source

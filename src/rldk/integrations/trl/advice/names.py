@@ -104,6 +104,12 @@ def has(version: Version | str, spans: str) -> bool:
     return any(is_in(version, span) for span in spans.split(" or "))
 
 
+def shortest_place(places: Mapping[str, str], version: Version) -> str | None:
+    """Return the module with the fewest dots among those that have a name on a release; None if none has it."""
+    there = [module for module, spans in places.items() if has(version, spans)]
+    return min(there, key=lambda module: (module.count("."), module), default=None)
+
+
 def _asked(text: str, module: str, name: str | None) -> Iterator[tuple[str, str | None]]:
     """Yield each name that was asked of a module; None for a module that the text does not show a name of."""
     if name is None and (imported := pattern(rf"from {module} import \(? ?(\w+(?:, \w+)*)").search(text)):
@@ -136,10 +142,10 @@ def _name_entry(module: str, name: str | None, version: Version | None) -> Failu
 
 
 def _name_advice(name: str | None, places: Mapping[str, str], there: str | None, version: Version | None) -> str:
-    now = [module for module, spans in places.items() if version is not None and has(version, spans)]
+    now = None if version is None else shortest_place(places, version)
     said = []
-    if now:
-        said.append(f"import it from {min(now, key=lambda module: (module.count('.'), module))} on TRL {version}")
+    if now is not None:
+        said.append(f"import it from {now} on TRL {version}")
     elif name is not None and name in REPLACEMENTS:
         said.append(REPLACEMENTS[name])
     elif moved := {module: spans for module, spans in places.items() if spans != there}:

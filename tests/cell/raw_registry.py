@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from raw_program import RawTRL, traceback_of
@@ -28,10 +30,15 @@ class RawProgram:
     api: str = "train"
     """For a setup that both APIs of TRL 0.9.2-0.11.4 could take: the one that it is made for."""
 
-    def traceback(self, raw: RawTRL) -> str:
+    @property
+    def advised(self) -> bool:
+        """Whether it can also be run ``as_advised``, as the catalogue says to write it."""
+        return "as_advised" in inspect.signature(self.run).parameters
+
+    def traceback(self, raw: RawTRL, **how: bool) -> str:
         """What it ends with on TRL alone; empty where it runs through."""
         with nullcontext() if self.failure in WORKED_AROUND else raw.workarounds():
-            return traceback_of(self.run, raw)
+            return traceback_of(partial(self.run, **how), raw)
 
     def is_trained(self, raw: RawTRL) -> bool:
         """Whether it is the train API's here."""

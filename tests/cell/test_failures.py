@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import raw_code  # noqa: F401  # registers its programs
+import raw_loop  # noqa: F401
 import raw_setups  # noqa: F401
 from raw_program import RawTRL
 from raw_registry import PROGRAMS, RawProgram
@@ -59,7 +60,7 @@ def raw(shared_raw, request) -> RawTRL:
 
 
 def test_every_entry_is_met_by_a_program():
-    assert PROGRAMS.keys() == {entry.id for entry in failures()} - OF_IMPORTS
+    assert PROGRAMS.keys() == {entry.id for entry in failures() if not entry.advice_only} - OF_IMPORTS
 
 
 @pytest.mark.parametrize("program", programs())
@@ -75,6 +76,11 @@ def test_it_happens_exactly_where_the_catalogue_says(program: RawProgram, raw: R
             assert entry.id in SAME_WORDS, text
             assert explain_failure(text)[0].happens_on()
         measure("failures", entry.id, "absent")
+
+
+@pytest.mark.parametrize("program", programs(lambda one: one.advised and failure(one.failure).happens_on()))
+def test_it_works_as_the_catalogue_advises_to_write_it(program: RawProgram, raw: RawTRL) -> None:
+    assert program.traceback(raw, as_advised=True) == ""
 
 
 @pytest.mark.parametrize("program", programs(lambda program: program.changes and failure(program.failure).found))

@@ -8,6 +8,7 @@ import fixed_code  # noqa: F401  # registers its fixes
 import fixed_setups  # noqa: F401
 import pytest
 import raw_code  # noqa: F401  # registers its programs
+import raw_loop  # noqa: F401
 import raw_setups  # noqa: F401
 from fix_registry import FIXES
 from raw_program import RawTRL

@@ -150,6 +150,20 @@ def test_import_error_at_collection(
     result.stdout.fnmatch_lines([TITLE, "*: *", "  do:  *trl<1.13*", "  see: *", "  - test_downstream.py"])
 
 
+def test_a_name_of_another_release(downstream: Downstream, spread: tuple[str, ...], trl_0_23: Path) -> None:
+    error = "cannot import name 'set_seed' from 'trl' (trl/__init__.py)"
+    result = downstream.run(f"def test_dies(): raise ImportError({error!r})", *spread, trl=trl_0_23)
+    result.stdout.fnmatch_lines(
+        [
+            TITLE,
+            "name-of-another-release: only TRL >=0.3.0,<0.14.0 has set_seed in trl",
+            "  do:  write transformers.set_seed(seed), or pip install *",
+            "  see: *",
+            "  - test_downstream.py::test_dies",
+        ]
+    )
+
+
 @pytest.mark.parametrize("folder", ["", "sub"])
 def test_error_in_a_conftest(downstream: Downstream, trl_0_23: Path, folder: str) -> None:
     place = downstream.pytester.path / folder

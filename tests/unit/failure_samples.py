@@ -4,6 +4,15 @@ from __future__ import annotations
 
 WRAPPER = "AutoModelForCausalLMWithValueHead"
 
+CUDA_INDEX = "Indexing.cu:1284: indexSelectLargeIndex: Assertion `srcIndex < srcSelectDimSize` failed."
+
+# 0.12.2, accelerate 1.2.1
+NO_BATCH = (
+    'Traceback (most recent call last):\n  File "trl/trainer/ppo_trainer.py", line 343, in train\n'
+    '    queries = data["input_ids"].to(device)\n              ~~~~^^^^^^^^^^^^^\n'
+    "TypeError: 'NoneType' object is not subscriptable\n"
+)
+
 # 0.12.2 and 1.12.0 unless the text says otherwise.
 SAMPLES: dict[str, list[str]] = {
     "wrapper-without-generation-config": [
@@ -81,10 +90,7 @@ SAMPLES: dict[str, list[str]] = {
         "ValueError: DataLoader with IterableDataset: expected unspecified shuffle option, but got shuffle=True",
     ],
     "dataset-smaller-than-a-batch": [
-        # 0.12.2, accelerate 1.2.1
-        'Traceback (most recent call last):\n  File "trl/trainer/ppo_trainer.py", line 343, in train\n'
-        '    queries = data["input_ids"].to(device)\n              ~~~~^^^^^^^^^^^^^\n'
-        "TypeError: 'NoneType' object is not subscriptable\n",
+        NO_BATCH,
         # 1.12.0, accelerate 1.14.0
         'Traceback (most recent call last):\n  File "trl/experimental/ppo/ppo_trainer.py", line 668, in train\n'
         "    data = next(iter_dataloader)\n           ^^^^^^^^^^^^^^^^^^^^^\n"
@@ -166,13 +172,58 @@ SAMPLES: dict[str, list[str]] = {
     "peft-not-declared": ["NameError: name 'PeftConfig' is not defined"],
     "pyarrow-wants-numpy-2": ["ImportError: pyarrow requires NumPy 2.0 or newer, found 1.26.4"],
     "rich-not-declared": ["ModuleNotFoundError: No module named 'rich'"],
+    "wrapper-without-a-model-s-method": [
+        f"AttributeError: '{WRAPPER}' object has no attribute 'resize_token_embeddings'"
+    ],
+    "model-without-language-model-head": [
+        "ValueError: The model does not have a language model head, please use a model that has one.",
+        # 1.12.0 with transformers 5
+        "AttributeError: 'GPT2Model' object has no attribute 'prepare_inputs_for_generation'",
+    ],
+    "value-head-without-hidden-size": [
+        "UnboundLocalError: cannot access local variable 'hidden_size' where it is not associated with a value",
+        "UnboundLocalError: local variable 'hidden_size' referenced before assignment",  # Python before 3.11
+    ],
+    "value-head-of-another-size": [
+        f"RuntimeError: Error(s) in loading state_dict for {WRAPPER}:\n\tsize mismatch for v_head.summary.weight: "
+        f"copying "
+        "a param with shape torch.Size([1, 7]) from checkpoint, the shape in current model is torch.Size([1, 32])."
+    ],
+    "wrapper-weights-without-prefix": [
+        f"RuntimeError: Error(s) in loading state_dict for {WRAPPER}:\n\tMissing key(s) in state_dict: "
+        '"pretrained_model.transformer.wte.weight", "pretrained_model.transformer.wpe.weight"'
+    ],
+    "policy-with-nan": ["RuntimeError: probability tensor contains either `inf`, `nan` or element < 0"],
+    "text-longer-than-positions": ["IndexError: index out of range in self", CUDA_INDEX],
+    "step-dataset-smaller-than-a-batch": ["TypeError: 'NoneType' object is not subscriptable"],
+    # 0.4.6, 0.7.2
+    "batch-of-prompts-to-generate": [
+        "RuntimeError: shape '[-1, 4]' is invalid for input of size 2",
+        "ValueError: query_tensor must be a tensor of shape (`seq_len`) or a list of tensors of shape (`seq_len`)",
+    ],
+    "step-wants-lists-of-tensors": ["ValueError: queries must be a list of tensors - got <class 'torch.Tensor'>"],
+    "generation-as-a-dict": ["TypeError: 'in <string>' requires string as left operand, not int"],
+    "empty-response": ["IndexError: index -1 is out of bounds for dimension 0 with size 0"],
+    "tokenizer-not-given": [
+        "ValueError: tokenizer must be a PreTrainedTokenizer or PreTrainedTokenizerFast, got <class 'NoneType'>",
+        "ValueError: tokenizer must be a PreTrainedTokenizerBase like a PreTrainedTokenizer or a "
+        "PreTrainedTokenizerFast, got <class 'NoneType'>",
+    ],
+    "subclass-without-response-masks": [
+        "TypeError: Mine.batched_forward_pass() got an unexpected keyword argument 'response_masks'"
+    ],
     "pkg-resources-removed": ["ModuleNotFoundError: No module named 'pkg_resources'"],
 }
 
+OUT_OF_RANGE = {"reward-model-of-another-vocabulary", "pad-token-without-embedding", "text-longer-than-positions"}
+TOO_FEW_PROMPTS = {"dataset-smaller-than-a-batch", "step-dataset-smaller-than-a-batch"}
 # Messages that more than one entry ends in; which of them it is, the release or the setup tells.
 SHARED: dict[str, set[str]] = {
     "AttributeError: 'NoneType' object has no attribute 'modules'": {"value-model-none", "reference-model-none"},
-    "IndexError: index out of range in self": {"reward-model-of-another-vocabulary", "pad-token-without-embedding"},
+    "IndexError: index out of range in self": OUT_OF_RANGE,
+    CUDA_INDEX: OUT_OF_RANGE,
+    NO_BATCH: TOO_FEW_PROMPTS,
+    "TypeError: 'NoneType' object is not subscriptable": TOO_FEW_PROMPTS,
     "ModuleNotFoundError: No module named 'trl.experimental.ppo'": {"experimental-ppo-not-there-yet", "ppo-deleted"},
     "ImportError: cannot import name 'PPOTrainer' from 'trl' (site-packages/trl/__init__.py)": {
         "imported-from-trl",

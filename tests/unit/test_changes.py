@@ -48,6 +48,19 @@ def test_each_change_is_told_across_its_release_only(entry):
         assert not about(ppo_changes(entry.since, following), entry.now)
 
 
+def test_names_that_moved_or_are_gone():
+    lines = ppo_changes("0.11.4", "0.29.0")
+    (moved,) = about(lines, "names that TRL 0.29.0 has in another module: ")
+    assert "trl.PPOTrainer -> trl.experimental.ppo;" in moved
+    assert "trl.core.masked_mean -> trl.experimental.ppo.ppo_trainer;" in moved
+    assert "create_reference_model" not in moved
+    (gone,) = about(lines, "names that TRL 0.29.0 does not have: ")
+    assert ", trl.core.LengthSampler, " in gone
+    assert "PPOv2Trainer" in gone
+    assert not about(ppo_changes("0.29.0", "1.12.0"), "trl.core.")
+    assert about(ppo_changes("0.29.0", "0.11.4"), "trl.experimental.ppo.PPOTrainer -> trl;")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "option", "was", "now"),
     [

@@ -34,17 +34,22 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "checkout_root", lambda: tmp_path)
     monkeypatch.setattr(session, "_DATA_FILE", tmp_path / "releases.json")
     monkeypatch.setattr(session.option_releases, "OPTIONS_FILE", tmp_path / "option_releases.json")
+    monkeypatch.setattr(session.name_places, "NAMES_FILE", tmp_path / "names.json")
     return tmp_path
 
 
 def test_the_command(served, checkout, capsys):
     served.listing(entry("1.0", "/files/a.whl"))
     assert cli.main(["contract"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["releases.json", "docs/generations.md", "option_releases.json"]
+    assert capsys.readouterr().out.splitlines() == [
+        *("releases.json", "docs/generations.md", "option_releases.json", "names.json")
+    ]
     page = checkout / "docs" / "generations.md"
     whole = page.read_text()
     assert "| 1.0 | 1 | train | `trl` |" in whole
     assert json.loads((checkout / "option_releases.json").read_text())["kl_coef"] == "1.0"
+    places = json.loads((checkout / "names.json").read_text())["names"]["PPOTrainer"]
+    assert places == {"trl": ">=1.0", "trl.trainer": ">=1.0", "trl.trainer.ppo_trainer": ">=1.0"}
     page.write_text(whole.replace("1.0", "9.9"))
     assert cli.main(["contract", "--docs"]) == 0
     assert page.read_text() == whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rldk.integrations.trl.advice.failures import failures
+from rldk.integrations.trl.advice.symptoms import SYMPTOMS, symptom
 from rldk_trl import cli
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +87,8 @@ def test_nothing_known(capsys):
         ([], b"", True, "no text; pass an error's text"),
         (["--trl", "new", KNOWN], b"", False, "--trl new: not a PEP 440 version"),
         (["--list", KNOWN], b"", False, "--list does not take a text"),
+        (["--symptom", "cough"], b"", False, "--symptom cough: not known; the symptoms are negative-kl, "),
+        (["--symptom", "hang", KNOWN], b"", False, "--symptom takes only a name"),
     ],
 )
 def test_usage(capsys, stdin, arguments, content, terminal, said):
@@ -111,6 +115,46 @@ def test_list(capsys):
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [e.id for e in failures()]
     assert cli.main(["explain", "--list", "--trl", "0.8.6"]) == 0
     assert ENTRY not in capsys.readouterr().out
+
+
+def test_the_release_in_the_text_counts(capsys):
+    assert cli.main(["explain", f"trl==0.8.6 {KNOWN}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("  cause:    not known to happen on TRL 0.8.6, only on ")
+    assert "NOT known to happen on 0.8.6" in lines[2]
+
+
+def test_advice_only_is_said(capsys):
+    assert cli.main(["explain", "PPO: IndexError: pop from an empty deque"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "  note:     reported by users; no test of this project reproduces it"
+    )
+
+
+def test_symptoms(capsys):
+    assert cli.main(["explain", "--symptom"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [one.name for one in SYMPTOMS]
+    assert cli.main(["explain", "--symptom", "negative-kl"]) == 0
+    first, *checks = capsys.readouterr().out.splitlines()
+    assert first.startswith("negative-kl: the KL is negative")
+    assert checks[0].startswith("  1. sample from the whole distribution: do_sample=True")
+    assert checks[0].endswith("(huggingface/trl#235)")
+    assert cli.main(["explain", "--symptom", "hang", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["checks"][0].keys() == {"look", "source"}
+
+
+@pytest.mark.parametrize("one", SYMPTOMS, ids=lambda one: one.name)
+def test_each_check_of_a_symptom_is_one_line_with_a_source(one):
+    for check in one.checks:
+        assert "\n" not in check.look
+        assert not check.look.endswith(".")
+        assert check.source
+
+
+def test_entries_name_symptoms_that_there_are():
+    named = [word for entry in failures() for word in re.findall(r"--symptom ([\w-]+)", entry.advice)]
+    assert named
+    assert {symptom(name) for name in named} <= set(SYMPTOMS)
 
 
 def test_in_a_pipe_and_nothing_heavy_is_imported(tmp_path):

@@ -32,6 +32,7 @@ MATRIX = load_matrix()
 CELLS = all_cells(MATRIX)
 LOCKS = "src/rldk_trl/constraints"
 CONFIG = "src/rldk/integrations/trl/config"
+ADVICE = "src/rldk/integrations/trl/advice"
 
 LOCK, LOCK_ALL, UPDATE, CONTRACT_DOCS, TABLES = (
     f"python -m rldk_maintenance {words}"
@@ -142,6 +143,7 @@ def test_contract_docs(checkout):
     spoiled = {
         "docs/generations.md": "| 0.2.0-0.8.6 | 33 |",
         f"{CONFIG}/option_releases.json": '  "adap_kl_ctrl": "0.2.0-0.11.4",',
+        f"{ADVICE}/names.json": '   "trl": ">=0.3.0,<0.14.0",',
         "docs/config.md": "| `learning_rate` | 0.2.0: `1e-05`;",
     }
     for name, text in spoiled.items():

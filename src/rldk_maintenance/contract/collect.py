@@ -13,6 +13,7 @@ from typing import TextIO
 from rldk_maintenance.contract.cache import ReadingCache, keep_listing, kept_listing
 from rldk_maintenance.contract.data import Contract, ReleaseReading
 from rldk_maintenance.contract.index import IndexClient, index_url
+from rldk_maintenance.contract.name_places import ppo_names_only
 from rldk_maintenance.contract.reading import Facts, read_release
 from rldk_maintenance.contract.wheels import ReleaseFiles, WheelStore, group_releases
 from rldk_maintenance.errors import ContractError, NotRunError
@@ -52,7 +53,7 @@ def collect(cache: Path, *, offline: bool = False, out: TextIO = sys.stderr) -> 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # ctrl-C must not wait for a hundred downloads
             raise
-    return Contract(tuple(answers))
+    return Contract(tuple(ppo_names_only(answers)))
 
 
 def _reading(

@@ -125,6 +125,32 @@ class TRLPackage:
         found = self.resolve(module, name)
         return found.module if isinstance(found, Found) else None
 
+    def modules(self) -> list[str]:
+        """Every module, by its dotted name."""
+        return sorted(self._files)
+
+    def gives(self, module: str, name: str) -> bool:
+        """Whether ``from module import name`` gives something that TRL defines: a class, a function or a constant."""
+        seen = set()
+        while module in self._files and (module, name) not in seen:
+            seen.add((module, name))
+            if name in _defined(self.tree(module).body):
+                return True
+            bound = self.bindings(module).get(name)
+            if not isinstance(bound, Import) or bound.type_checking:
+                bound = self._lazy(module).get(name)
+            if bound is None or bound.name is None:
+                return False
+            module, name = bound.module, bound.name
+        return False
+
+    def listed(self, module: str) -> set[str]:
+        """The public names that a module's statements define or, in a package, import or list as lazy."""
+        names = _defined(self.tree(module).body)
+        if self._files[module].endswith("__init__.py"):
+            names = names | self.bindings(module).keys() | self._lazy(module).keys()
+        return {name for name in names if not name.startswith("_")}
+
     def _lazy(self, module: str) -> dict[str, Import]:
         """The names of a lazy module: TRL lists them in `_import_structure`, partly behind checks for extras."""
         if module not in self._lazy_names:
@@ -133,6 +159,21 @@ class TRLPackage:
                 for submodule, name in _structure(self.tree(module).body)
             }
         return self._lazy_names[module]
+
+
+def _defined(body: list[ast.stmt]) -> set[str]:
+    """The names of the classes, functions and constants that statements of a module define."""
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name) and target.id.isupper()}
+        elif isinstance(node, ast.If):
+            names |= _defined(node.body) | _defined(node.orelse)
+        elif isinstance(node, ast.Try):
+            names |= _defined(node.body)
+    return names
 
 
 def _structure(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:

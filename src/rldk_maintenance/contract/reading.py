@@ -7,6 +7,7 @@ import zlib
 
 from rldk.integrations.trl.releases.installed import find_ppo
 from rldk_maintenance.contract.classes import config_fields, constructor, lineage, set_after_init, warns
+from rldk_maintenance.contract.names import name_facts
 from rldk_maintenance.contract.package import Found, TRLPackage
 from rldk_maintenance.errors import ContractError
 
@@ -29,15 +30,15 @@ def read_release(wheel: bytes) -> tuple[Facts, str | None]:
 
     Names of facts: ``ppo`` ("api module", as `find_ppo` says), ``defined CLASS``, ``exported NAMESPACE CLASS`` (the
     module it comes from), ``constructor TRAINER``, ``constructor trl.PPOTrainer`` where that is another one,
-    ``warns CLASS``, ``config CONFIG FIELD``, ``config bases CONFIG`` and ``post_init CONFIG FIELD``. A fact that does
-    not apply to a release is absent.
+    ``warns CLASS``, ``config CONFIG FIELD``, ``config bases CONFIG`` and ``post_init CONFIG FIELD``, and those of
+    `name_facts`. A fact that does not apply to a release is absent.
 
     Raises:
         ContractError: it is not a wheel of TRL, or a file that matters is not Python.
     """
     package = TRLPackage(wheel)
     try:
-        return _facts(package), package.requires_python()
+        return {**_facts(package), **name_facts(package)}, package.requires_python()
     except SyntaxError as error:
         raise ContractError(
             f"{error.filename}, line {error.lineno}: not Python of this version ({error.msg})"

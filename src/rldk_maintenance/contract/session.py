@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rldk_maintenance.contract import config_page, data, option_releases, tables
+from rldk_maintenance.contract import config_page, data, name_places, option_releases, tables
 from rldk_maintenance.contract.collect import collect, problems
 from rldk_maintenance.contract.data import Contract
 from rldk_maintenance.errors import ContractError
@@ -61,7 +61,8 @@ def write_made() -> list[Path]:
 def _write_made(contract: Contract, page: Path) -> list[Path]:
     write_whole(page, tables.fill(page.read_text(encoding="utf-8"), contract))
     write_whole(option_releases.OPTIONS_FILE, option_releases.dump(contract))
-    made = [page, option_releases.OPTIONS_FILE]
+    write_whole(name_places.NAMES_FILE, name_places.dump(contract))
+    made = [page, option_releases.OPTIONS_FILE, name_places.NAMES_FILE]
     beside = page.with_name("config.md")
     if beside.is_file():
         write_whole(beside, config_page.fill(beside.read_text(encoding="utf-8")))

@@ -88,6 +88,14 @@ def _spans(runs: list[Run]) -> str:
     return ", ".join(map(str, runs)) or "-"
 
 
+def _names(contract: Contract) -> str:
+    rows = []
+    for fact in sorted(contract.names("place ")):
+        places = [f"{run}: {_code(run.value)}" for run in contract.runs(fact)]
+        rows.append([_code(fact.removeprefix("place ")), "; ".join(places)])
+    return table(["name", "releases: modules"], rows)
+
+
 def _parameters(contract: Contract) -> str:
     """Each parameter of a trainer's constructor: releases where it must be given, and where it may be."""
     rows = []
@@ -151,6 +159,7 @@ TABLES: Mapping[str, Callable[[Contract], str]] = {
     "generations": _generations,
     "ppov2": _ppov2,
     "places": _places,
+    "names": _names,
     "parameters": _parameters,
     "options": _fields,
     "warnings": _warnings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rldk.integrations.trl.advice.failures import Failure, failures
+from rldk.integrations.trl.advice.symptoms import SYMPTOMS, Symptom
 from rldk_maintenance.markdown import code, table
 from rldk_maintenance.tables.data import DECLARED_THERE, Measured
 from rldk_maintenance.tables.markdown import MADE, source_line, where_seen
@@ -25,16 +26,20 @@ _INTRO = """# Failures that PPO users meet
 
 {made}
 
-{count} entries. In each cell of the matrix, tests reproduce the failures that happen there, with TRL's own classes.
-They also check that `validate_ppo_setup`, `create_ppo_config` or `check_trl_compatibility` detects a failure before
-training, and that the library fixes it, if that is possible. To look up an error, a traceback or the output of
-pytest, run
+{count} entries, and {advice} of advice only. In each cell of the matrix, tests reproduce the failures that happen
+there, with TRL's own classes. They also check that `validate_ppo_setup`, `create_ppo_config` or
+`check_trl_compatibility` detects a failure before training, and that the library fixes it, if that is possible.
+To look up an error, a traceback or the output of pytest, run
 
 ```sh
 python -m rldk_trl explain "'NoneType' object has no attribute 'base_model_prefix'"
 python -m rldk_trl explain --list
 pytest 2>&1 | python -m rldk_trl explain
+python -m rldk_trl explain --symptom negative-kl
 ```
+
+The text may be as people paste it: without the exception's name or a quote, with prefixes of ranks, with colours. A
+message that other programs raise too is explained as "possible", unless the text names TRL or PPO.
 
 With the plugin, pytest shows the same advice for a test that fails with one of these failures.
 
@@ -51,20 +56,36 @@ With the plugin, pytest shows the same advice for a test that fails with one of 
 ## Each failure
 """
 
+_REPORTED = """## Advice only
+
+Users reported these failures, but no test of this project reproduces them: they need several processes, a GPU, or
+packages of another time. What is said here comes from the reports and from reading TRL's wheels. The page's figures
+leave them out.
+"""
+_SYMPTOMS = """## Symptoms without an exception
+
+What to check when training runs, but something is wrong: the most likely cause first, with its source.
+`python -m rldk_trl explain --symptom NAME` prints the same.
+"""
+_SHOWN = [entry for entry in failures() if not entry.advice_only]
+
 
 def render(measured: Measured) -> str:
     """Return the page. The same data and catalogue give the same text."""
     parts = [
         _INTRO.format(
             made=MADE,
-            count=len(failures()),
+            count=len(_SHOWN),
+            advice=len(failures()) - len(_SHOWN),
             source=source_line(measured),
             totals=_totals(measured),
             lanes="Each figure is a number of releases: " + " / ".join(f"lane {lane}" for lane in measured.lanes),
             summary=_summary(measured),
         )
     ]
-    parts += [_entry(entry, measured) for entry in failures()]
+    parts += [_entry(entry, measured) for entry in _SHOWN]
+    parts += [_REPORTED, *(_entry(entry, measured) for entry in failures() if entry.advice_only)]
+    parts += [_SYMPTOMS, *map(_symptom, SYMPTOMS)]
     return "\n".join(parts)
 
 
@@ -93,7 +114,7 @@ def _split(text: str) -> list[str]:
 
 def _summary(measured: Measured) -> str:
     rows = []
-    for entry in failures():
+    for entry in _SHOWN:
         figures = [_figure(measured, entry.id, saw) for saw in (DECLARED_THERE, "reproduced", "found", "fixed")]
         if entry.fixed_by is None and figures[-1] == "-":
             figures[-1] = "user"
@@ -105,9 +126,9 @@ def _totals(measured: Measured) -> str:
     words = {"reproduced": "were reproduced", "found": "were detected before training", "fixed": "were fixed"}
     said = []
     for saw, word in words.items():
-        seen = [e for e in failures() if any(measured.seen("failures", e.id, saw, lane) for lane in measured.lanes)]
+        seen = [e for e in _SHOWN if any(measured.seen("failures", e.id, saw, lane) for lane in measured.lanes)]
         said.append(f"{len(seen)} {word}")
-    return f"Of {len(failures())} entries, {', '.join(said)}, each on at least one release."
+    return f"Of {len(_SHOWN)} entries, {', '.join(said)}, each on at least one release."
 
 
 def _figure(measured: Measured, entry: str, saw: str) -> str:
@@ -132,6 +153,11 @@ def _entry(entry: Failure, measured: Measured) -> str:
         "",
     ]
     return "\n".join([*lines, *([table(["", *measured.lanes], rows), ""] if rows else [])])
+
+
+def _symptom(symptom: Symptom) -> str:
+    checks = [f"{number}. {_sentence(one.look)} ({one.source})" for number, one in enumerate(symptom.checks, start=1)]
+    return "\n".join([f"### {symptom.name}", "", _sentence(symptom.seen), "", *checks, ""])
 
 
 def _sentence(text: str) -> str:

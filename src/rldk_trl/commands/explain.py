@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from rldk.integrations.trl.advice.catalogue.matching import reported_release
 from rldk.integrations.trl.advice.failures import Failure, explain_failure, failures
+from rldk.integrations.trl.advice.symptoms import SYMPTOMS, Symptom, symptom
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk_trl.errors import CommandError
 
@@ -25,6 +28,13 @@ def add_command(commands: Any) -> None:
     explain.add_argument("--trl", metavar="VERSION", help="a TRL release to use instead of the installed one")
     explain.add_argument("--json", action="store_true", help="print the entries as JSON")
     explain.add_argument("--list", action="store_true", help="print the whole catalogue; with --trl, of one release")
+    explain.add_argument(
+        "--symptom",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="show what to check when there is no exception; without a name, list the symptoms",
+    )
     explain.set_defaults(run=_explain)
 
 
@@ -37,12 +47,19 @@ def where(entry: Failure) -> str:
 
 def _explain(options: argparse.Namespace) -> int | None:
     version = _version(options.trl)
+    if options.symptom is not None:
+        if options.text or options.list:
+            raise CommandError("explain: --symptom takes only a name; leave the text and --list out")
+        _show_symptoms(options.symptom, as_json=options.json)
+        return None
     if options.list:
         if options.text:
             raise CommandError("explain: --list does not take a text; leave one of them out")
         found = [entry for entry in failures() if options.trl is None or entry.happens_on(version)]
     else:
-        found = explain_failure(_text(options.text), version)
+        text = _text(options.text)
+        version = version or reported_release(text)
+        found = explain_failure(text, version)
     if options.json:
         print(json.dumps([_fields(entry, version) for entry in found], indent=2))
     elif options.list:
@@ -55,6 +72,26 @@ def _explain(options: argparse.Namespace) -> int | None:
             file=sys.stderr,
         )
     return None if found or options.list else NOT_KNOWN
+
+
+def _show_symptoms(name: str, *, as_json: bool) -> None:
+    try:
+        found = [symptom(name)] if name else list(SYMPTOMS)
+    except KeyError:
+        names = ", ".join(one.name for one in SYMPTOMS)
+        raise CommandError(f"explain: --symptom {name}: not known; the symptoms are {names}") from None
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+    elif name:
+        print("\n".join(_symptom_lines(found[0])))
+    else:
+        print("\n".join(f"{one.name}: {one.seen}" for one in found))
+
+
+def _symptom_lines(one: Symptom) -> Iterable[str]:
+    yield f"{one.name}: {one.seen}"
+    for number, check in enumerate(one.checks, start=1):
+        yield f"  {number}. {check.look} ({check.source})"
 
 
 def _version(text: str | None) -> Version | None:
@@ -79,6 +116,8 @@ def _text(words: list[str]) -> str:
 
 def _block(entry: Failure, version: Version | None) -> Iterable[str]:
     yield entry.id
+    if entry.advice_only:
+        yield "  note:     reported by users; no test of this project reproduces it"
     yield f"  cause:    {entry.cause}"
     yield f"  where:    {where(entry)}; {_here(entry, version)}"
     yield f"  do:       {entry.advice}"
@@ -112,4 +151,6 @@ def _fields(entry: Failure, version: Version | None) -> dict[str, Any]:
         "link": entry.link,
         "found": entry.found,
         "fixed_by": entry.fixed_by,
+        "possible": entry.possible,
+        "advice_only": entry.advice_only,
     }

@@ -7,6 +7,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from rldk.integrations.trl.advice.change_entries import ENTRIES, Entry, Kind
+from rldk.integrations.trl.advice.names import has, known_names, shortest_place
 from rldk.integrations.trl.config.defaults import OPTIONS, config_default, default_runs
 from rldk.integrations.trl.config.refusals import option_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
@@ -25,7 +26,7 @@ from rldk.integrations.trl.releases.boundaries import (
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.measured import measured_releases
 
-_OPTIONS = "read in every wheel: docs/generations.md"
+_WHEELS = "read in every wheel: docs/generations.md"
 
 # The train API's trainer sets these, so None there is not a real default.
 _STEP_ONLY = frozenset(NEVER_READ)
@@ -39,7 +40,7 @@ def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[st
         new: The release that the code should run on. None for the installed one. May be older than ``old``.
 
     Returns:
-        One line per change, the most important first: API, module, constructor, options, defaults that changed
+        One line per change, the most important first: API, module, names, constructor, options, defaults that changed
         silently, behaviour that changed silently, environment. Each line starts with the release of the change, says
         what was before, and names its source: an issue of huggingface/trl, a row of the matrix, or TRL's wheels.
         Empty if no change is known. A version that the matrix did not test is treated as its final release; then the
@@ -58,8 +59,8 @@ def ppo_changes(old: str | Version, new: str | Version | None = None) -> list[st
     has = [_has_ppo(version) for version in (here, there)]
     if has != [True, True]:
         return lines + _without_ppo(here, there, has)
-    for kind in ("api", "module", "constructor"):
-        lines += _entries(kind, here, there)
+    lines += _entries("api", here, there) + _entries("module", here, there) + _name_lines(here, there)
+    lines += _entries("constructor", here, there)
     lines += _option_lines(here, there) + _default_lines(here, there)
     return lines + _entries("behaviour", here, there) + _entries("environment", here, there)
 
@@ -121,6 +122,23 @@ def _honours(option: str, version: Version) -> bool:
     return in_spans(version, option_releases()[option])
 
 
+def _name_lines(here: Version, there: Version) -> list[str]:
+    """Return lines on the names that PPO code imports and that the other release has elsewhere, or does not have."""
+    moved, gone = [], []
+    for name, places in known_names()["names"].items():
+        was, now = shortest_place(places, here), shortest_place(places, there)
+        if was is not None and now is None:
+            gone.append(f"{was}.{name}")
+        elif was is not None and now is not None and not has(there, places[was]):
+            moved.append(f"{was}.{name} -> {now}")
+    lines = []
+    if moved:
+        lines.append(f"names that TRL {there} has in another module: {'; '.join(moved)} ({_WHEELS})")
+    if gone:
+        lines.append(f"names that TRL {there} does not have: {', '.join(gone)} ({_WHEELS})")
+    return lines
+
+
 def _option_lines(here: Version, there: Version) -> list[str]:
     """Return lines on the options that only one of the two releases has, with their names in the other."""
     table = option_releases()
@@ -138,11 +156,11 @@ def _option_lines(here: Version, there: Version) -> list[str]:
     lines = []
     if renamed:
         pairs = "; ".join(renamed)
-        lines.append(f"options with other names in TRL {there}, mapped by create_ppo_config: {pairs} ({_OPTIONS})")
+        lines.append(f"options with other names in TRL {there}, mapped by create_ppo_config: {pairs} ({_WHEELS})")
     if gone:
-        lines.append(f"options that TRL {there} does not have: {', '.join(gone)} ({_OPTIONS})")
+        lines.append(f"options that TRL {there} does not have: {', '.join(gone)} ({_WHEELS})")
     if new:
-        lines.append(f"options that TRL {there} has and {here} does not have: {', '.join(new)} ({_OPTIONS})")
+        lines.append(f"options that TRL {there} has and {here} does not have: {', '.join(new)} ({_WHEELS})")
     return lines
 
 

@@ -17,11 +17,17 @@ _TRAIN_OPTIONS = (
     "missing_eos_penalty|per_device_train_batch_size|num_mini_batches|local_rollout_forward_batch_size|report_to|"
     "stop_token|num_sample_generations|bf16|use_cpu"
 )
+_STEP_METHODS = (
+    "generate|step|log_stats|_?save_pretrained|kl_ctl|gather_stats|compute_rewards|batched_forward_pass|"
+    "prepare_dataloader|current_device"
+)
+# Python before 3.10 leaves the class out.
+_CONFIG = r"(?:PPO(?:v2)?Config\.|(?<![\w.]))__init__\(\)"
 
 CODE_FAILURES: tuple[Failure, ...] = (
     Failure(
         id="step-api-calls",
-        message=r"'PPO(?:v2)?Trainer' object has no attribute '(?:generate|step|log_stats|save_pretrained)'",
+        message=rf"'PPO(?:v2)?Trainer' object has no attribute '(?:{_STEP_METHODS})'",
         releases=">=0.12,<1.13",
         cause="code for the step API calls methods that the train API's trainer does not have: 'PPOTrainer' object "
         "has no attribute 'generate' or 'step'",
@@ -32,7 +38,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="step-api-arguments",
-        message=r"PPOTrainer\.__init__\(\) got an unexpected keyword argument "
+        message=r"(?:PPOTrainer\.|(?<![\w.]))__init__\(\) got an unexpected keyword argument "
         r"'(?:config|model|ref_model|tokenizer|dataset|optimizer|num_shared_layers|lr_scheduler)'",
         releases=">=0.12,<1.13",
         cause="the train API's constructor uses different parameter names from the step API's",
@@ -43,7 +49,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="step-api-positions",
-        message=r"PPOTrainer\.__init__\(\) missing \d+ required positional arguments?: [^\n]*'"
+        message=r"(?:PPOTrainer\.|(?<![\w.]))__init__\(\) missing \d+ required positional arguments?: [^()]{0,200}?'"
         r"(?:reward_model|train_dataset|value_model)'",
         releases=">=0.12,<1.13",
         cause="the constructor was called as in the step API, without the reward model, the prompts or the value "
@@ -55,7 +61,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="step-api-options",
-        message=rf"PPOConfig\.__init__\(\) got an unexpected keyword argument '(?:{_STEP_OPTIONS})'",
+        message=rf"{_CONFIG} got an unexpected keyword argument '(?:{_STEP_OPTIONS})'",
         releases=">=0.12,<1.13",
         cause="the option belongs to the step API's config, and the train API's config has another name for it or "
         "does not have it",
@@ -66,7 +72,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="train-api-options",
-        message=rf"PPOConfig\.__init__\(\) got an unexpected keyword argument '(?:{_TRAIN_OPTIONS})'",
+        message=rf"{_CONFIG} got an unexpected keyword argument '(?:{_TRAIN_OPTIONS})'",
         releases=">=0.2,<0.12",
         cause="the option belongs to the train API's config, but the installed release has the step API",
         advice="create the config with create_ppo_config, which takes the train API's names on every release",
@@ -76,7 +82,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="peft-config-not-taken",
-        message=r"PPO(?:v2)?Trainer\.__init__\(\) got an unexpected keyword argument 'peft_config'",
+        message=r"(?:PPO(?:v2)?Trainer\.|(?<![\w.]))__init__\(\) got an unexpected keyword argument 'peft_config'",
         releases=">=0.2,<0.13",
         cause="the constructor takes peft_config only from 0.13.0 on",
         advice="create the trainer with create_ppo_trainer, which adds the adapter, or use TRL 0.13.0 or newer",
@@ -159,10 +165,11 @@ CODE_FAILURES: tuple[Failure, ...] = (
         link=f"{_TRL}/148",
         found=False,
         fixed_by="run_ppo",
+        only_trl=True,
     ),
     Failure(
         id="parent-directory-missing",
-        message=r"Parent directory [^\n]* does not exist",
+        message=r"Parent directory \S{1,300} does not exist",
         releases=">=0.4,<0.12",
         requires=("peft",),
         cause="a PEFT policy is saved to a folder that does not exist, and TRL writes to the folder before it "
@@ -180,6 +187,7 @@ CODE_FAILURES: tuple[Failure, ...] = (
         link=ROW_OF_THE_MATRIX,
         found=False,
         fixed_by="run_ppo",
+        only_trl=True,
     ),
     Failure(
         id="list-of-prompts-to-generate",

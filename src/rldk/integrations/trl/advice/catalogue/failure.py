@@ -12,10 +12,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from rldk.integrations.trl.advice.catalogue.matching import as_read, pattern
 from rldk.integrations.trl.releases.boundaries import is_in, release_of
 from rldk.integrations.trl.releases.installed import installed_version
 
 ROW_OF_THE_MATRIX = "row of the matrix"
+# An embedding without the row that was asked for, as the CPU and as CUDA say it.
+OUT_OF_RANGE = (
+    r"index out of range in self|srcIndex < srcSelectDimSize|device-side assert triggered"
+    r"|-sizes\[i\] <= index|(?:vectorized_gather_kernel|IndexKernel)[\s\S]{0,200}?index out of bounds"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +31,7 @@ class Failure:
     id: str
     """Its name, in kebab-case."""
     message: str
-    """A regular expression to search for in an error message or traceback."""
+    """A regular expression to search for in an error message or traceback; see `matching.pattern`."""
     releases: str
     """The TRL releases on which it happens, a PEP 440 specifier."""
     cause: str
@@ -42,6 +48,12 @@ class Failure:
     """Whether ``validate_ppo_setup``, ``create_ppo_config`` or ``check_trl_compatibility`` detects it first."""
     fixed_by: str | None = None
     """The public function that fixes it; None if only the user can."""
+    only_trl: bool = False
+    """Whether no other program raises this message. If not, a text that does not name PPO or TRL may be another's."""
+    advice_only: bool = False
+    """Whether it was reported by users, but no test reproduces it."""
+    possible: bool = False
+    """Set by ``explain_failure``: the text does not show that the error came from PPO."""
 
     @property
     def reference(self) -> str:
@@ -51,7 +63,7 @@ class Failure:
 
     def matches(self, text: str) -> bool:
         """Whether ``text``, an error message or a traceback, shows this failure."""
-        return re.search(self.message, text) is not None
+        return pattern(self.message).search(as_read(text)) is not None
 
     def happens_on(self, version: str | Version | None = None, packages: Mapping[str, str] | None = None) -> bool:
         """Whether it happens on a TRL release.

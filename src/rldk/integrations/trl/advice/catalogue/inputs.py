@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rldk.integrations.trl.advice.catalogue.failure import ROW_OF_THE_MATRIX, Failure
+from rldk.integrations.trl.advice.catalogue.failure import OUT_OF_RANGE, ROW_OF_THE_MATRIX, Failure
 
 _TRL = "https://github.com/huggingface/trl/issues"
 
@@ -10,7 +10,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
     Failure(
         id="tokenizer-without-pad-token",
         message=r"Asking to pad but the tokenizer does not have a padding token"
-        r"|You are attempting to pad samples but the tokenizer you are using .*does not have a pad token",
+        r"|You are attempting to pad samples but the tokenizer you are using .{0,200}?does not have a pad token",
         releases=">=0.2,<1.13",
         cause="the tokenizer has no pad token, which is needed to pad batches",
         advice="set a pad token that is not EOS, or load the tokenizer with prepare_models_for_ppo or "
@@ -21,13 +21,23 @@ INPUT_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="pad-token-without-embedding",
-        message=r"IndexError: index out of range in self",
+        message=OUT_OF_RANGE,
         releases=">=0.2,<0.12",
         cause="a pad token was added to the tokenizer, but the model has no embedding for it",
         advice="call model.resize_token_embeddings(len(tokenizer)), or load both with prepare_models_for_ppo",
         link=ROW_OF_THE_MATRIX,
         found=True,
         fixed_by="prepare_models_for_ppo",
+    ),
+    Failure(
+        id="text-longer-than-positions",
+        message=OUT_OF_RANGE,
+        releases=">=0.2,<1.13",
+        cause="a prompt with its response is longer than the model's table of positions (n_positions or "
+        "max_position_embeddings)",
+        advice="cut the prompts so that prompt and response fit",
+        link=f"{_TRL}/1867",
+        found=False,
     ),
     Failure(
         id="string-columns",
@@ -71,14 +81,24 @@ INPUT_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="dataset-smaller-than-a-batch",
-        message=r"in repeat_generator[\s\S]{0,2000}?KeyboardInterrupt"
-        r"|data\[\"input_ids\"\][\s\S]{0,400}?'NoneType' object is not subscriptable",
+        message=r"in repeat_generator[\s\S]{0,2000}?KeyboardInterrupt|'NoneType' object is not subscriptable",
         releases=">=0.9.2,<1.13",
         cause="the dataset has fewer prompts than one batch; the trainer drops the incomplete batch and then waits "
         "for a full one forever or, with accelerate up to 1.6, gets None",
         advice="use more prompts or a smaller batch",
         link=ROW_OF_THE_MATRIX,
         found=True,
+    ),
+    Failure(
+        id="step-dataset-smaller-than-a-batch",
+        message=r"'NoneType' object is not subscriptable",
+        releases=">=0.3,<0.12",
+        requires=("accelerate<1.7",),
+        cause="the dataset, or one process's share, has fewer prompts than one batch, so the trainer's dataloader "
+        "gives None instead of a batch",
+        advice="use more prompts or a smaller batch",
+        link=f"{_TRL}/577",
+        found=False,
     ),
     Failure(
         id="mini-batches-do-not-divide-the-batch",
@@ -90,6 +110,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         "multiple",
         link="https://github.com/huggingface/trl/pull/2531",
         found=True,
+        only_trl=True,
     ),
     Failure(
         id="step-batch-not-divisible",
@@ -100,6 +121,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         link=f"{_TRL}/1442",
         found=False,
         fixed_by="create_ppo_config",
+        only_trl=True,
     ),
     Failure(
         id="minibatch-too-small-to-whiten",
@@ -109,6 +131,7 @@ INPUT_FAILURES: tuple[Failure, ...] = (
         advice="turn whiten_rewards off, or raise per_device_train_batch_size",
         link=ROW_OF_THE_MATRIX,
         found=True,
+        only_trl=True,
     ),
     Failure(
         id="config-of-another-class",

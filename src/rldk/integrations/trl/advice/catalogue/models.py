@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rldk.integrations.trl.advice.catalogue.failure import ROW_OF_THE_MATRIX, Failure
+from rldk.integrations.trl.advice.catalogue.failure import OUT_OF_RANGE, ROW_OF_THE_MATRIX, Failure
 
 _TRL = "https://github.com/huggingface/trl/issues"
 
@@ -38,8 +38,19 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         fixed_by="fix_generation_config",
     ),
     Failure(
+        id="wrapper-without-a-model-s-method",
+        message=r"'\w+WithValueHead' object has no attribute "
+        r"'(?!generation_config|is_gradient_checkpointing|base_model_prefix|is_peft_model|score)\w+",
+        releases=">=0.2,<1.13",
+        cause="a value-head wrapper has only some of the methods and attributes of the model in it",
+        advice="ask the model in it: wrapper.pretrained_model.resize_token_embeddings(n), for example",
+        link=ROW_OF_THE_MATRIX,
+        found=False,
+    ),
+    Failure(
         id="scorer-without-base-model-prefix",
-        message=r"'(?!NoneType)\w+' object has no attribute 'base_model_prefix'",
+        message=r"'(?!NoneType|object|DeepSpeedEngine)(?:\w+|<[^<>]{1,60}>)' "
+        r"object has no attribute 'base_model_prefix'",
         releases=">=0.9.2,<1.13",
         cause="the train API uses base_model_prefix to find the backbone of the reward and value models, but a "
         "value-head wrapper or a plain module does not have it",
@@ -87,10 +98,11 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         advice="pass a copy of the policy, or None if you use create_ppo_trainer",
         link=f"{_TRL}/2046",
         found=True,
+        only_trl=True,
     ),
     Failure(
         id="function-as-reward-model",
-        message=r"'(?!NoneType)\w+' object has no attribute 'modules'",
+        message=r"'(?!NoneType|object)\w+' object has no attribute 'modules'",
         releases=">=0.9.2,<1.13",
         cause="a function was passed as the reward model, but the train API needs a module",
         advice="pass the function to create_ppo_trainer, which adapts it",
@@ -100,8 +112,8 @@ MODEL_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="scorer-with-two-labels",
-        message=r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)"
-        r"|output with shape \[\d+\] doesn't match the broadcast shape",
+        message=r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\)(?! at non-singleton dimension "
+        r"[01])|output with shape \[\d+\] doesn't match the broadcast shape",
         releases=">=0.9.2,<1.13",
         cause="the reward or value model has more than one label, but PPO needs one score per text or one value per "
         "token",
@@ -123,7 +135,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="reward-model-of-another-vocabulary",
-        message=r"IndexError: index out of range in self",
+        message=OUT_OF_RANGE,
         releases=">=0.9.2,<1.13",
         cause="the reward or value model receives the policy's token ids, but has a smaller vocabulary than the "
         "policy",
@@ -162,5 +174,60 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         link=f"{_TRL}/858",
         found=True,
         fixed_by="create_ppo_trainer",
+    ),
+    Failure(
+        id="model-without-language-model-head",
+        message=r"The model does not have a language model head"
+        r"|'\w+' object has no attribute 'prepare_inputs_for_generation'",
+        releases=">=0.2,<1.13",
+        cause="the value-head wrapper was given a model that cannot generate, because it has no language model head "
+        "that TRL knows by name: lm_head, embed_out or output_layer",
+        advice="load the model with AutoModelForCausalLM, or with prepare_models_for_ppo",
+        link=f"{_TRL}/858",
+        found=False,
+    ),
+    Failure(
+        id="value-head-without-hidden-size",
+        message=r"UnboundLocalError: [\s\S]{0,60}\bhidden_size\b"
+        r"|cannot access local variable 'hidden_size'|local variable 'hidden_size' referenced before assignment",
+        releases=">=0.7.3,<1.6",
+        cause="the value head reads hidden_size of the model's config, and a multimodal config has it in text_config",
+        advice="set it before the value head is made: config.hidden_size = config.text_config.hidden_size, or use TRL "
+        "1.6.0 or newer",
+        link=f"{_TRL}/3546",
+        found=False,
+    ),
+    Failure(
+        id="value-head-of-another-size",
+        message=r"loading state_dict for \w+WithValueHead: [\s\S]{0,400}?size mis",
+        releases=">=0.2,<1.13",
+        cause="the weights that are loaded into the value-head wrapper belong to a model of another size or "
+        "architecture",
+        advice="load them into a wrapper of the model that they were trained with",
+        link="https://github.com/hiyouga/LlamaFactory/issues/2181",
+        found=False,
+    ),
+    Failure(
+        id="wrapper-weights-without-prefix",
+        message=r"loading state_dict for \w+WithValueHead: [\s\S]{0,400}?Missing key\(s\) in state_dict: "
+        r"'pretrained_model\.",
+        releases=">=0.2,<1.13",
+        cause="the state_dict() of a value-head wrapper leaves out the prefix 'pretrained_model.' that "
+        "load_state_dict() expects",
+        advice="put 'pretrained_model.' before each key that does not start with 'v_head', or save and load with "
+        "save_ppo_checkpoint and load_ppo_checkpoint",
+        link=f"{_TRL}/865",
+        found=False,
+    ),
+    Failure(
+        id="policy-with-nan",
+        message=r"probability tensor contains either 'inf', 'nan' or element < 0",
+        releases=">=0.2,<1.13",
+        cause="the policy's logits have NaN or infinite values: its weights are damaged, half precision overflowed, "
+        "or padded prompts are wrong for this model",
+        advice="check the weights with torch.isfinite; then try bfloat16 or float32 instead of float16 or int8, and a "
+        "batch of one prompt",
+        link=f"{_TRL}/1941",
+        found=False,
     ),
 )

@@ -1,0 +1,145 @@
+"""Failures on several processes that users reported and no test here reproduces. They are advice only."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rldk.integrations.trl.advice.catalogue.failure import Failure
+
+_TRL = "https://github.com/huggingface/trl/issues"
+_LLAMA_FACTORY = "https://github.com/hiyouga/LlamaFactory/issues"
+_PPO = ">=0.2,<1.13"
+
+_reported = partial(Failure, found=False, advice_only=True)
+
+REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
+    _reported(
+        id="accelerator-made-after-the-config",
+        message=r"initialize your accelerator via 'accelerator = Accelerator\(\)'",
+        releases=">=0.12,<1.13",
+        requires=("accelerate>=1.0,<1.9", "deepspeed"),
+        cause="with DeepSpeed, the config's arguments set accelerate's state before the trainer makes its "
+        "Accelerator, and accelerate 1.0-1.8 refuses that",
+        advice="pip install 'accelerate>=1.9', or 'accelerate<1.0'",
+        link=f"{_TRL}/3453",
+    ),
+    _reported(
+        id="zero3-parameter-trace",
+        message=r"pop from an empty deque",
+        releases=_PPO,
+        requires=("deepspeed",),
+        cause="with DeepSpeed ZeRO-3, generation changes the order in which parameters are fetched, and DeepSpeed's "
+        "trace no longer fits",
+        advice="pip install 'deepspeed==0.15.4' (the reports name 0.15.3 and 0.15.4), or use ZeRO-2",
+        link=f"{_TRL}/1618",
+    ),
+    _reported(
+        id="zero3-partitioned-weights",
+        message=r"'weight' must be 2-D|shape '\[0, [^\]]{0,40}\]' is invalid for input of size",
+        releases=_PPO,
+        requires=("deepspeed",),
+        cause="with DeepSpeed ZeRO-3 a model is used while its weights are spread over the processes, so that each "
+        "looks empty",
+        advice="use ZeRO-2, or gather the weights around the call",
+        link=f"{_LLAMA_FACTORY}/3446",
+    ),
+    _reported(
+        id="zero3-save",
+        message=r"has no attribute '?zero_gather_16bit_weights_on_model_save",
+        releases=">=0.9.2,<1.13",
+        requires=("deepspeed",),
+        cause="save_model() puts the bare policy where saving with DeepSpeed ZeRO-3 needs DeepSpeed's engine",
+        advice="save from a subclass that passes the engine, or use ZeRO-2",
+        link=f"{_TRL}/2122",
+    ),
+    _reported(
+        id="trainer-without-deepspeed",
+        message=r"'PPO(?:v2)?Trainer' object has no attribute 'deepspeed'",
+        releases="==0.10.1",
+        requires=("deepspeed",),
+        cause="with DeepSpeed, saving reads the trainer's attribute deepspeed before train() has set it",
+        advice="use TRL 0.11.0 or newer",
+        link=f"{_TRL}/2025",
+    ),
+    _reported(
+        id="peft-reference-with-deepspeed",
+        message=r"'NoneType' object has no attribute 'pretrained_model'",
+        releases=">=0.4,<0.4.2",
+        requires=("peft", "deepspeed"),
+        cause="with PEFT the reference model is None, and the trainer reads it where DeepSpeed is used",
+        advice="use TRL 0.4.2 or newer",
+        link=f"{_TRL}/349",
+    ),
+    _reported(
+        id="gather-on-cpu",
+        message=r"Tensors must be CUDA and dense",
+        releases=">=0.6,<0.7.2",
+        cause="with several GPUs a tensor that stayed on the CPU is gathered from the other processes",
+        advice="use TRL 0.7.2 or newer",
+        link=f"{_TRL}/715",
+    ),
+    _reported(
+        id="policy-inside-its-engine",
+        message=r"'(?:DistributedDataParallel|DeepSpeedEngine|FullyShardedDataParallel)' object has no attribute '\w+",
+        releases=_PPO,
+        cause="on several processes the policy is inside DistributedDataParallel or DeepSpeed's engine, which does "
+        "not pass its attributes on; TRL's own code does this when it saves (0.10.1-0.28.0) or writes a model card "
+        "(0.19.0-1.12.0), and with PEFT without a reference model",
+        advice="use accelerator.unwrap_model(model) in code of your own; in TRL's, save the unwrapped policy, and "
+        "pass ref_model and a plain reward model",
+        link=f"{_TRL}/2375",
+    ),
+    _reported(
+        id="ddp-without-parameters-to-train",
+        message=r"DistributedDataParallel is not needed when a module doesn't have any parameters",
+        releases=">=0.2,<0.12",
+        cause="on several processes without GPUs, accelerate wraps the frozen reference model too",
+        advice="pass a reference model that is not frozen, or train on GPUs",
+        link=f"{_TRL}/2375",
+    ),
+    _reported(
+        id="no-sync-with-zero",
+        message=r"no_sync context manager is incompatible with gradient partitioning",
+        releases=_PPO,
+        requires=("deepspeed>=0.16", "accelerate<1.9"),
+        cause="with DeepSpeed ZeRO-2 or ZeRO-3, gradients cannot be accumulated in accelerate's way",
+        advice="pip install 'accelerate>=1.9', or set gradient_accumulation_steps=1",
+        link="https://github.com/huggingface/accelerate/issues/3656",
+    ),
+    _reported(
+        id="deepspeed-hooks-renamed",
+        message=r"has no attribute '?_register_hooks_recursively",
+        releases=">=0.2,<0.16",
+        requires=("deepspeed>=0.16.4",),
+        cause="DeepSpeed 0.16.4 renamed what TRL calls to generate with ZeRO-3",
+        advice="pip install 'deepspeed<0.16.4', or use TRL 0.16.0 or newer",
+        link=f"{_TRL}/2963",
+    ),
+    _reported(
+        id="processes-wait-for-each-other",
+        message=r"Watchdog caught collective operation timeout|NCCL "
+        r"(?:operation|communicator)[\s\S]{0,80}?(?:timeout|timed out)",
+        releases=_PPO,
+        cause="one process waits for another that died, has no batch, or takes another way",
+        advice="see `python -m rldk_trl explain --symptom hang`",
+        link=f"{_TRL}/151",
+    ),
+    _reported(
+        id="unused-parameters-in-ddp",
+        message=r"Expected to have finished reduction in the prior iteration before starting a new one"
+        r"|parameters that were not used in producing (?:the )?loss",
+        releases=_PPO,
+        cause="on several processes some trained weights, e.g. the value head's, take no part in one of the passes",
+        advice="set find_unused_parameters=True of DistributedDataParallel (ddp_find_unused_parameters)",
+        link=f"{_LLAMA_FACTORY}/4946",
+    ),
+    _reported(
+        id="tied-weights-in-safetensors",
+        message=r"Some tensors share memory",
+        releases=">=0.29,<1.13",
+        cause="on several processes save_model() saves the module of policy and value model, in which one tensor is "
+        "there twice",
+        advice="save with save_ppo_checkpoint, or save the policy alone",
+        link=f"{_TRL}/5150",
+    ),
+)

@@ -98,7 +98,32 @@ class TestWithoutARewardModel:
         assert set(batch) == {"query", "response"}
         stats = trainer.step(list(batch["query"]), list(batch["response"]), [torch.tensor(1.0)] * 4)
         assert "ppo/mean_scores" in stats or "ppo/mean_non_score_reward" in stats
-        with pytest.raises(ValueError, match=r"^run_ppo: train_dataset has a column query but no input_ids: "):
+        with pytest.raises(ValueError, match=r"^run_ppo: the rows of train_dataset have no input_ids: "):
+            run_ppo(trainer, reward_model=len)
+
+    def test_a_loop_of_its_own_on_tuples(self, ppo_setup):
+        """A torch dataset of (query, response), as in TRL's own tests; fewer than a batch is a warning only."""
+        torch = importlib.import_module("torch")
+
+        class Pairs(torch.utils.data.Dataset):
+            def __len__(self):
+                return 2
+
+            def __getitem__(self, number):
+                return torch.tensor([0, 1, 2]), torch.tensor([3, 4, 5])
+
+        trainer = create_ppo_trainer(None, ppo_setup.config, Pairs(), **self.parts(ppo_setup))
+        assert trainer.dataset[0][1].tolist() == [3, 4, 5]
+        report = validate_ppo_setup(
+            **self.parts(ppo_setup),
+            reward_model=None,
+            value_model=None,
+            config=ppo_setup.config,
+            train_dataset=Pairs(),
+        )
+        assert report["valid"]
+        assert "train_dataset has 2 prompts, fewer than one batch of 4" in report["warnings"][0]
+        with pytest.raises(ValueError, match=r"^run_ppo: "):
             run_ppo(trainer, reward_model=len)
 
     def test_without_a_dataset(self, ppo_setup):

@@ -29,9 +29,10 @@ def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
         return
     batch = batch_size(setup)
     if batch is not None and len(dataset) < batch:
-        # The train API drops the incomplete batch and waits for the next one forever.
+        # The train API drops the incomplete batch and waits for the next one forever. Another loop may not.
+        own_loop = not setup.is_train and is_for_own_loop(dataset)
         yield Finding(
-            "issue",
+            "warning" if own_loop else "issue",
             f"train_dataset has {len(dataset)} prompts, fewer than one batch of {batch}, so training would never "
             f"start: use more prompts or a smaller batch",
             "dataset-smaller-than-a-batch" if setup.is_train else None,

@@ -77,13 +77,15 @@ def not_prompts(dataset: Any, part: str) -> TypeError | ValueError | None:
 
 
 def is_for_own_loop(dataset: Any) -> bool:
-    """Whether a dataset has its token ids in ``query`` instead of ``input_ids``, for a program with a loop of its own.
+    """Whether a dataset is for a program with a loop of its own, which TRL's step API allows. `run_ppo` cannot use it.
 
-    TRL's step API keeps that column. `run_ppo` cannot use it.
+    It has its token ids in a column ``query``, which TRL keeps, or its rows are tuples or tensors of a torch dataset.
     """
-    if not isinstance(not_prompts(dataset, "train_dataset"), ValueError):
-        return False
-    return not isinstance(dataset[0].get("query", ""), str)
+    error = not_prompts(dataset, "train_dataset")
+    if isinstance(error, ValueError):
+        return not isinstance(dataset[0].get("query", ""), str)
+    torch_dataset = import_or_explain("torch").utils.data.Dataset
+    return error is not None and isinstance(dataset, torch_dataset) and not isinstance(dataset[0], str)
 
 
 def _rows(dataset: Any, tokenizer: Any, others: Collection[str]) -> Any:

@@ -57,6 +57,20 @@ def test_a_module_that_scores_rows_trains(ppo_setup, form):
     assert metrics["score"] == pytest.approx(sum(scores) / 4, rel=1e-5)
 
 
+def test_a_classifier_with_another_head_trains(ppo_setup):
+    """BERT's head is called `classifier`; TRL's train API reads `score`."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    vocabulary = len(ppo_setup.tokenizer)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    scorer = BertForSequenceClassification(BertConfig(vocab_size=vocabulary, num_labels=1, **sizes))
+    seen = []
+    scorer.register_forward_hook(lambda module, inputs, output: seen.extend(output.logits[:, 0].tolist()))
+    ppo_setup.create_trainer(reward_model=scorer)
+    (metrics,) = ppo_setup.train()
+    assert metrics["score"] == pytest.approx(sum(seen) / 4, rel=1e-4)
+
+
 def test_padding_is_no_part_of_a_row(ppo_setup):
     """The same scores in both APIs as for each row alone."""
     torch = importlib.import_module("torch")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
+from rldk.integrations.trl.releases.classifiers import needs_token_types
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 
@@ -146,15 +145,11 @@ def check_token_types(setup: CheckedSetup) -> Iterator[Finding]:
     if not setup.is_train:
         return
     for part, known in {"model": setup.policy, "value_model": setup.value}.items():
-        if hasattr(getattr(known.inner, "config", None), "text_config") and _wants_token_types(type(known.inner)):
+        kind: Any = type(known.inner)
+        if hasattr(getattr(known.inner, "config", None), "text_config") and needs_token_types(kind):
             transformers = import_or_explain("transformers")
             yield Finding(
                 "issue",
                 f"{part} ({known.name}) of transformers {transformers.__version__} needs token_type_ids to train, "
                 f"which {setup.trl} does not pass: use its text model alone, or another transformers",
             )
-
-
-def _wants_token_types(model_class: Any) -> bool:
-    module = sys.modules[model_class.__module__]
-    return "`token_type_ids` is required as a model input when training" in inspect.getsource(module)

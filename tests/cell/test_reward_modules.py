@@ -100,19 +100,23 @@ class TestWithoutARewardModel:
             run_ppo(trainer)
         assert run_ppo(trainer, reward_model=lambda texts: [1.0] * len(texts))[0]["score"] == 1.0
 
-    def test_a_loop_of_its_own_on_queries(self, ppo_setup):
+    @pytest.mark.parametrize("rows", ["queries", "tuples"])
+    def test_a_loop_of_its_own(self, ppo_setup, rows):
         """The data and the loop of TRL's own tests (tests/test_ppo_trainer.py until 0.11.4)."""
         torch = importlib.import_module("torch")
         from datasets import Dataset
 
         ids = [torch.tensor([0, 1, 2, 3, 4, 5, 6])] * 4
-        dataset = Dataset.from_dict({"query": ids, "response": ids}).with_format("torch")
+        if rows == "tuples":
+            dataset = torch.utils.data.TensorDataset(torch.stack(ids), torch.stack(ids))
+        else:
+            dataset = Dataset.from_dict({"query": ids, "response": ids}).with_format("torch")
         trainer = create_ppo_trainer(None, ppo_setup.config, dataset, **self.parts(ppo_setup))
         (batch,) = list(trainer.dataloader)
-        assert set(batch) == {"query", "response"}
-        stats = trainer.step(list(batch["query"]), list(batch["response"]), [torch.tensor(1.0)] * 4)
+        queries, responses = batch if rows == "tuples" else (batch["query"], batch["response"])
+        stats = trainer.step(list(queries), list(responses), [torch.tensor(1.0)] * 4)
         assert "ppo/mean_scores" in stats or "ppo/mean_non_score_reward" in stats
-        with pytest.raises(ValueError, match=r"^run_ppo: train_dataset has a column query but no input_ids: "):
+        with pytest.raises(ValueError, match=r"^run_ppo: train_dataset has no input_ids: tokenize the prompts"):
             run_ppo(trainer, reward_model=len)
 
     def test_without_a_dataset(self, ppo_setup):

@@ -22,6 +22,8 @@ def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
         if setup.is_train and setup.has_its_config:
             yield Finding("issue", f"train_dataset is None, and {setup.trl} needs one: pass tokenized prompts")
         return
+    if not setup.is_train and is_for_own_loop(dataset):
+        return
     found = list(_prompts(setup, dataset, "train_dataset"))
     yield from found
     if any(finding.level == "issue" for finding in found) or not hasattr(dataset, "__len__"):
@@ -49,8 +51,6 @@ def check_eval_dataset(setup: CheckedSetup) -> Iterator[Finding]:
 
 
 def _prompts(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
-    if not setup.is_train and is_for_own_loop(dataset):
-        return
     error = not_prompts(dataset, part)
     if error is not None:
         is_text = isinstance(error, ValueError) and setup.is_train

@@ -69,13 +69,14 @@ def not_prompts(dataset: Any, part: str) -> TypeError | ValueError | None:
 
 
 def is_for_own_loop(dataset: Any) -> bool:
-    """Whether a dataset has its token ids in ``query`` instead of ``input_ids``, for a program with a loop of its own.
+    """Whether only a program with a loop of its own can use a dataset, as in TRL's own tests. `run_ppo` cannot.
 
-    TRL's step API keeps that column. `run_ppo` cannot use it.
+    It has tuples, or token ids in a column ``query``, which TRL's step API keeps.
     """
-    if not isinstance(not_prompts(dataset, "train_dataset"), ValueError):
+    if not_prompts(dataset, "train_dataset") is None or isinstance(dataset, Mapping | list):
         return False
-    return not isinstance(dataset[0].get("query", ""), str)
+    first = dataset[0]
+    return not isinstance(first.get("query", "") if isinstance(first, Mapping) else first, str)
 
 
 def _rows(dataset: Any, tokenizer: Any) -> Any:

@@ -72,7 +72,6 @@ BAD = {
         lambda raw: {"train_dataset": raw.tokenizer(["the cat"] * 2)},
         r"a BatchEncoding, .* Dataset\.from_dict\(dict\(train_dataset\)\)",
     ),
-    "tuples": (lambda raw: {"train_dataset": rows_of([([1, 2],)] * 2)}, "contains tuple instead of dicts"),
     "a row of None": (lambda raw: {"train_dataset": table(input_ids=[[1, 2], None])}, "has no tokens in row 1"),
     "floats": (lambda raw: {"train_dataset": table(input_ids=[[1.0, 2.0]] * 2)}, "has float in row 0, not token ids"),
     "ids beyond": (lambda raw: {"train_dataset": table(input_ids=[[1, 2], [1, 9999]])}, "has the token id 9999, but"),
@@ -84,6 +83,7 @@ BAD = {
     "a policy without weights": (lambda raw: {"model": without_loading(raw)}, "weights on the meta device"),
 }
 BAD_TRAIN = {
+    "tuples": (lambda raw: {"train_dataset": rows_of([([1, 2],)] * 2)}, "contains tuple instead of dicts"),
     "no dataset": (lambda raw: {"train_dataset": None}, "train_dataset is None, and TRL .* needs one"),
     "a long prompt and response": (
         lambda raw: {"train_dataset": table(input_ids=[[1] * (POSITIONS - 2)] * 2)},

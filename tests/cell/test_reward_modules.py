@@ -57,6 +57,20 @@ def test_a_module_that_scores_rows_trains(ppo_setup, form):
     assert metrics["score"] == pytest.approx(sum(scores) / 4, rel=1e-5)
 
 
+def test_a_classifier_with_another_head_trains(ppo_setup):
+    """BERT's head is called `classifier`; TRL's train API reads `score`."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    vocabulary = len(ppo_setup.tokenizer)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    scorer = BertForSequenceClassification(BertConfig(vocab_size=vocabulary, num_labels=1, **sizes))
+    seen = []
+    scorer.register_forward_hook(lambda module, inputs, output: seen.extend(output.logits[:, 0].tolist()))
+    ppo_setup.create_trainer(reward_model=scorer)
+    (metrics,) = ppo_setup.train()
+    assert metrics["score"] == pytest.approx(sum(seen) / 4, rel=1e-4)
+
+
 def test_padding_is_no_part_of_a_row(ppo_setup):
     """The same scores in both APIs as for each row alone."""
     torch = importlib.import_module("torch")
@@ -86,23 +100,27 @@ class TestWithoutARewardModel:
             run_ppo(trainer)
         assert run_ppo(trainer, reward_model=lambda texts: [1.0] * len(texts))[0]["score"] == 1.0
 
-    def test_a_loop_of_its_own_on_queries(self, ppo_setup):
+    @pytest.mark.parametrize("rows", ["queries", "tuples"])
+    def test_a_loop_of_its_own(self, ppo_setup, rows):
         """The data and the loop of TRL's own tests (tests/test_ppo_trainer.py until 0.11.4)."""
         torch = importlib.import_module("torch")
         from datasets import Dataset
 
         ids = [torch.tensor([0, 1, 2, 3, 4, 5, 6])] * 4
-        dataset = Dataset.from_dict({"query": ids, "response": ids}).with_format("torch")
+        if rows == "tuples":
+            dataset = torch.utils.data.TensorDataset(torch.stack(ids), torch.stack(ids))
+        else:
+            dataset = Dataset.from_dict({"query": ids, "response": ids}).with_format("torch")
         trainer = create_ppo_trainer(None, ppo_setup.config, dataset, **self.parts(ppo_setup))
         (batch,) = list(trainer.dataloader)
-        assert set(batch) == {"query", "response"}
-        stats = trainer.step(list(batch["query"]), list(batch["response"]), [torch.tensor(1.0)] * 4)
+        queries, responses = batch if rows == "tuples" else (batch["query"], batch["response"])
+        stats = trainer.step(list(queries), list(responses), [torch.tensor(1.0)] * 4)
         assert "ppo/mean_scores" in stats or "ppo/mean_non_score_reward" in stats
-        with pytest.raises(ValueError, match=r"^run_ppo: the rows of train_dataset have no input_ids: "):
+        with pytest.raises(ValueError, match=r"^run_ppo: train_dataset has no input_ids: tokenize the prompts"):
             run_ppo(trainer, reward_model=len)
 
-    def test_a_loop_of_its_own_on_tuples(self, ppo_setup):
-        """A torch dataset of (query, response), as in TRL's own tests; fewer than a batch is a warning only."""
+    def test_fewer_tuples_than_a_batch(self, ppo_setup):
+        """As in TRL's own tests. Another loop may not need a full batch, so this is a warning."""
         torch = importlib.import_module("torch")
 
         class Pairs(torch.utils.data.Dataset):

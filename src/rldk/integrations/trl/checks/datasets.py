@@ -23,14 +23,14 @@ def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
         if setup.is_train and setup.has_its_config:
             yield Finding("issue", f"train_dataset is None, and {setup.trl} needs one: pass tokenized prompts")
         return
-    found = list(_prompts(setup, dataset, "train_dataset"))
+    own_loop = not setup.is_train and is_for_own_loop(dataset)
+    found = [] if own_loop else list(_prompts(setup, dataset, "train_dataset"))
     yield from found
     if any(finding.level == "issue" for finding in found) or not hasattr(dataset, "__len__"):
         return
     batch = batch_size(setup)
     if batch is not None and len(dataset) < batch:
         # The train API drops the incomplete batch and waits for the next one forever. Another loop may not.
-        own_loop = not setup.is_train and is_for_own_loop(dataset)
         yield Finding(
             "warning" if own_loop else "issue",
             f"train_dataset has {len(dataset)} prompts, fewer than one batch of {batch}, so training would never "
@@ -51,8 +51,6 @@ def check_eval_dataset(setup: CheckedSetup) -> Iterator[Finding]:
 
 
 def _prompts(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
-    if not setup.is_train and is_for_own_loop(dataset):
-        return
     error = not_prompts(dataset, part)
     if error is not None:
         is_text = isinstance(error, ValueError) and setup.is_train

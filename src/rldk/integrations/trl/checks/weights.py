@@ -9,7 +9,7 @@ from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.releases.model_code import wants_token_types
+from rldk.integrations.trl.releases.model_code import needs_token_types
 
 _WEIGHTS = ("plain", "wrapper")
 
@@ -145,7 +145,8 @@ def check_token_types(setup: CheckedSetup) -> Iterator[Finding]:
     if not setup.is_train:
         return
     for part, known in {"model": setup.policy, "value_model": setup.value}.items():
-        if hasattr(getattr(known.inner, "config", None), "text_config") and wants_token_types(type(known.inner)):
+        kind: Any = type(known.inner)
+        if hasattr(getattr(known.inner, "config", None), "text_config") and needs_token_types(kind):
             transformers = import_or_explain("transformers")
             yield Finding(
                 "issue",

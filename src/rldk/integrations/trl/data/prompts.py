@@ -77,15 +77,14 @@ def not_prompts(dataset: Any, part: str) -> TypeError | ValueError | None:
 
 
 def is_for_own_loop(dataset: Any) -> bool:
-    """Whether a dataset is for a program with a loop of its own, which TRL's step API allows. `run_ppo` cannot use it.
+    """Whether only a program with a loop of its own can use a dataset, as in TRL's own tests. `run_ppo` cannot.
 
-    It has its token ids in a column ``query``, which TRL keeps, or its rows are tuples or tensors of a torch dataset.
+    It has tuples, or token ids in a column ``query``, which TRL's step API keeps.
     """
-    error = not_prompts(dataset, "train_dataset")
-    if isinstance(error, ValueError):
-        return not isinstance(dataset[0].get("query", ""), str)
-    torch_dataset = import_or_explain("torch").utils.data.Dataset
-    return error is not None and isinstance(dataset, torch_dataset) and not isinstance(dataset[0], str)
+    if not_prompts(dataset, "train_dataset") is None or isinstance(dataset, Mapping | list):
+        return False
+    first = dataset[0]
+    return not isinstance(first.get("query", "") if isinstance(first, Mapping) else first, str)
 
 
 def _rows(dataset: Any, tokenizer: Any, others: Collection[str]) -> Any:

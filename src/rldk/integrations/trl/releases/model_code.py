@@ -1,4 +1,4 @@
-"""Read from a model's own code what it needs."""
+"""Read from the code of transformers' models how they find the end of a text, and what they need to train."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def finds_padding(model_class: Any) -> bool:
         return False
 
 
-def wants_token_types(model_class: type[Any]) -> bool:
-    """Whether a model's own code refuses to train without ``token_type_ids``, as Gemma 3 with images does."""
+@cache
+def needs_token_types(model_class: Any) -> bool:
+    """Whether a model does not train without ``token_type_ids``: Gemma 3 with images, in transformers 5.0-5.5."""
     try:
-        source = inspect.getsource(sys.modules[model_class.__module__])
-    except (OSError, TypeError, KeyError):  # a class from a REPL has no source
+        code = inspect.getsource(sys.modules[model_class.__module__])
+    except (OSError, TypeError, KeyError):
         return False
-    return "`token_type_ids` is required as a model input when training" in source
+    return "`token_type_ids` is required as a model input when training" in code

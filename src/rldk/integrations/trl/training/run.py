@@ -114,7 +114,7 @@ def _step_updates(
     _check_batches(trainer, trainer.config.batch_size)
     if is_for_own_loop(trainer.dataloader.dataset):
         raise ValueError(
-            "run_ppo: the rows of train_dataset have no input_ids: tokenize the prompts into input_ids, or call "
+            "run_ppo: train_dataset has no input_ids: tokenize the prompts into a column input_ids, or call "
             "trainer.step in a loop of your own"
         )
     generation = generation_of_trainer(trainer)

@@ -64,8 +64,8 @@ def create_ppo_trainer(
             May be None if you pass ``model`` and ``tokenizer``.
         ppo_config: From `create_ppo_config`, or the release's own ``PPOConfig`` or ``PPOv2Config``.
         train_dataset: Tokenized prompts with a column ``input_ids``. Other columns are dropped, unless the reward
-            function asks for them or you pass a ``data_collator``. Step API: None, or token ids in a column ``query``,
-            for a loop of your own.
+            function asks for them or you pass a ``data_collator``. Step API: None, tuples, or token ids in a column
+            ``query``, for your own loop.
         callbacks: transformers callbacks. `run_ppo` calls them around each update on both APIs.
         tokenizer: The tokenizer of the models.
         generation_config: For the policy. Default: see `fix_generation_config`. With the default, `run_ppo` generates

@@ -17,6 +17,9 @@ _SET_BY_RUN_PPO = {
     "input_ids": "the prompts are those of train_dataset",
 }
 
+# Options of `generate()` that `policy_samples_with` gives to the train API.
+_OF_BOTH_APIS = {"top_k", "top_p", "min_new_tokens", "do_sample", "stop_strings", "length_sampler"}
+
 
 def checked_generation_arguments(api: PPOApi, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that go to ``generate()``, without those that ask for what `run_ppo` does anyway.
@@ -26,7 +29,8 @@ def checked_generation_arguments(api: PPOApi, arguments: dict[str, Any]) -> dict
     """
     arguments = {name: value for name, value in arguments.items() if _ASKS_FOR_NOTHING.get(name) is not value}
     for name in arguments:
-        advice = _advice(api, name)
+        several_ends = name == "eos_token_id" and isinstance(arguments[name], list | tuple)
+        advice = None if several_ends else _advice(api, name)
         if advice is not None:
             raise TypeError(f"run_ppo: {name!r} cannot be set here: {advice}")
     return arguments
@@ -35,7 +39,7 @@ def checked_generation_arguments(api: PPOApi, arguments: dict[str, Any]) -> dict
 def _advice(api: PPOApi, name: str) -> str | None:
     if name in _SET_BY_RUN_PPO:
         return f"{_SET_BY_RUN_PPO[name]}; leave it out"
-    if api == "step" and name != "batch_size":
+    if name in _OF_BOTH_APIS or (api == "step" and name != "batch_size"):
         return None
     if name == "reward_model":
         return "the train API's trainer has it; pass it to create_ppo_trainer"

@@ -20,6 +20,7 @@ from rldk.integrations.trl.rewards.weighted import combined
 from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
+from rldk.integrations.trl.training.sampling import ready_to_generate, warn_if_cut_off, without_padding_after_stop
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.symptoms import Symptoms
 from rldk.integrations.trl.training.tracking import check_completions_can_be_logged
@@ -49,7 +50,10 @@ def run_ppo(
         reward_model: Scores the responses if `create_ppo_trainer` did not create the trainer. Step API only.
         log_completions: Send a table of prompts, responses and rewards to the trackers of ``report_to`` at each
             update.
-        **generation_kwargs: Passed to ``generate``; they override the config. Step API only.
+        **generation_kwargs: Passed to ``generate``; they override the config. Both APIs take ``top_k``, ``top_p``,
+            ``min_new_tokens``, ``do_sample``, a list of several ``eos_token_id``, ``stop_strings`` and
+            ``length_sampler``, a callable that returns the ``max_new_tokens`` (tokens) of the next batch, such as
+            TRL's ``LengthSampler``. The step API takes others too.
 
     Returns:
         One `PPOMetrics` per update, in order.
@@ -65,20 +69,23 @@ def run_ppo(
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
     api = api_of(trainer)
     given = {} if api == "step" or reward_model is None else {"reward_model": reward_model}
-    generation_kwargs = checked_generation_arguments(api, given | generation_kwargs)
+    generation_kwargs = ready_to_generate(trainer, checked_generation_arguments(api, given | generation_kwargs))
     if api == "step":
         StepCallbacks.of(trainer)  # in case create_ppo_trainer did not create the trainer
     if log_completions:
         check_completions_can_be_logged(trainer)
+    warn_if_cut_off(trainer, generation_kwargs)
     if api == "step":
         with third_party_warnings(), callbacks_with_callers_warnings(trainer):
             known = _step_reward(trainer, reward_model)
             with moved_to(known, trainer.accelerator.device):
                 return list(_step_updates(trainer, steps, known, generation_kwargs, completions=log_completions))
-    return _train_updates(trainer, steps, completions=log_completions)
+    return _train_updates(trainer, steps, generation_kwargs, completions=log_completions)
 
 
-def _train_updates(trainer: Any, steps: int, *, completions: bool) -> list[PPOMetrics]:
+def _train_updates(
+    trainer: Any, steps: int, generation_kwargs: dict[str, Any], *, completions: bool
+) -> list[PPOMetrics]:
     _check_batches(trainer, trainer.args.local_batch_size)
     done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
     if done + steps > planned:
@@ -95,7 +102,7 @@ def _train_updates(trainer: Any, steps: int, *, completions: bool) -> list[PPOMe
         padding_side(tokenizer_of(trainer), "left"),
         watched_train(trainer, completions=completions) as updates,
     ):
-        run_train_updates(trainer, steps, updates)
+        run_train_updates(trainer, steps, updates, generation_kwargs)
     return updates
 
 
@@ -176,16 +183,21 @@ def _generate(generation: Generation, trainer: Any, queries: list[Any], override
         size = getattr(config, "local_rollout_forward_batch_size", _ROLLOUT_BATCH_SIZE)
         responses = trainer.generate(queries, batch_size=size, return_prompt=False, **kwargs)
     else:
-        prompt = 0 if trainer.is_encoder_decoder else 1
-        responses = [trainer.generate(query, **kwargs)[0][prompt * len(query) :] for query in queries]
+        length_sampler = kwargs.pop("length_sampler", None)  # TRL's own takes it where it generates batches
+        prompt, responses = 0 if trainer.is_encoder_decoder else 1, []
+        for query in queries:
+            if length_sampler is not None:
+                kwargs["max_new_tokens"] = length_sampler()
+            responses.append(trainer.generate(query, **kwargs)[0][prompt * len(query) :])
     # 0.4.2-0.4.6 leave the batch's padding after a response, and `step()` treats it as real tokens.
-    return [
-        _up_to_end(response, kwargs["eos_token_id"], after=int(trainer.is_encoder_decoder)) for response in responses
-    ]
+    return [_up_to_end(tokenizer, response, kwargs, after=int(trainer.is_encoder_decoder)) for response in responses]
 
 
-def _up_to_end(response: Any, eos: Any, after: int) -> Any:
-    """Return the response up to its first EOS token. EOS among its first ``after`` tokens does not count."""
-    torch = import_or_explain("torch")
+def _up_to_end(tokenizer: Any, response: Any, kwargs: dict[str, Any], after: int) -> Any:
+    """Return the response up to its stop string or first EOS token, but not before the first ``after`` tokens."""
+    stopped = without_padding_after_stop(tokenizer, response, kwargs.get("stop_strings"))
+    if stopped is not None:
+        return stopped
+    torch, eos = import_or_explain("torch"), kwargs["eos_token_id"]
     ends = torch.isin(response[after:], torch.as_tensor([] if eos is None else eos).to(response)).nonzero()
     return response[: after + int(ends[0]) + 1] if len(ends) else response

@@ -15,6 +15,7 @@ from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
 from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl, coefficient_moves, move_coefficient
+from rldk.integrations.trl.training.sampling import policy_samples_with
 
 
 class _StoppedError(Exception):
@@ -39,7 +40,9 @@ def planned_updates(trainer: Any) -> int:
     return planned
 
 
-def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, float]]) -> None:
+def run_train_updates(
+    trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], sampling: Mapping[str, Any]
+) -> None:
     """Have ``trainer.train()`` make ``steps`` updates that continue the earlier ones, as if they were one run.
 
     In TRL 0.12.0-1.12.0 each call of ``train()`` restarts its counters and its dataset, and it ignores
@@ -52,6 +55,7 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
         steps: Number of updates.
         updates: The metrics of each update. The newest are there before the update is logged, so ``on_log`` sees
             them next to TRL's.
+        sampling: The options of `policy_samples_with`.
     """
     add_adaptive_kl(trainer)  # in case create_ppo_trainer did not create it
     generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
@@ -68,7 +72,7 @@ def run_train_updates(trainer: Any, steps: int, updates: Sequence[Mapping[str, f
     try:
         calls.begin()
         hidden = defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext()
-        with hidden, coefficient_moves(trainer):
+        with hidden, policy_samples_with(trainer, policy, sampling), coefficient_moves(trainer):
             trainer.train()
         calls.end()
     except _StoppedError:

@@ -32,7 +32,7 @@ class BatchStream(Iterator[Any]):
         """Return the trainer's stream. It is stored on the trainer, so a second `run_ppo` continues the first."""
         if not hasattr(trainer, "_rldk_batches"):
             for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
-                _collate_with_callers_warnings(loader)
+                _use_collator(loader, vars(trainer).get("data_collator"))
             trainer._rldk_batches = cls(trainer.dataloader)
         stream: BatchStream = trainer._rldk_batches
         return stream
@@ -107,11 +107,16 @@ def _parts(dataloader: Any) -> list[Any]:
     return found
 
 
-def _collate_with_callers_warnings(dataloader: Any) -> None:
-    """Let the user's data collator run under the user's warning filters."""
+def _use_collator(dataloader: Any, given: Any) -> None:
+    """Let the user's data collator run under the user's warning filters.
+
+    ``given`` is the trainer's. The train API of 0.9.2-0.12.2 keeps it, but makes loaders with another one.
+    """
     for part in _parts(dataloader) if dataloader is not None else ():
-        if is_users(collate := vars(part).get("collate_fn")) and collate is not None:
-            vars(part)["collate_fn"] = callers_warnings()(collate)
+        if "collate_fn" in vars(part):
+            collate = vars(part)["collate_fn"] if is_users(vars(part)["collate_fn"]) else given
+            if collate is not None and is_users(collate):
+                vars(part)["collate_fn"] = callers_warnings()(collate)
 
 
 def _generator(part: Any) -> Any:

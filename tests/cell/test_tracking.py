@@ -6,6 +6,7 @@ import pytest
 from both_apis import EACH_API, config_of
 
 from rldk.integrations.trl import create_ppo_config, run_ppo
+from rldk.integrations.trl.releases.generations import generation_of
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -67,6 +68,22 @@ def test_any_tracker_of_accelerate_gets_the_metrics(make_ppo_setup):
         assert values.items() >= update.items()
         assert values["ppo/loss/policy"] == update["policy_loss"]
         assert table["completions"].startswith("| prompt | response | reward |")
+
+
+@pytest.mark.trl_ppo("train")
+def test_a_train_of_your_own_without_completions_is_said(make_ppo_setup):
+    setup = make_ppo_setup(reward=lengths, save_strategy="no")
+
+    class Mine(generation_of(setup.config).trainer):
+        def train(self):
+            self.log({"objective/kl": 1.0})
+
+    trainer = setup.create_trainer(trainer_class=Mine)
+    trainer.accelerator.trackers.append(object())  # nothing is sent to it
+    with pytest.warns(
+        UserWarning, match="Mine overrides TRL's train.., so its completions are not logged: call TRL's"
+    ):
+        run_ppo(trainer, log_completions=True)
 
 
 @EACH_API

@@ -37,7 +37,7 @@ def _step_config(setup: CheckedSetup) -> Iterator[Finding]:
     if parts != 1 and not setup.generation.accumulates_gradients:
         yield Finding(
             "issue",
-            f"gradient_accumulation_steps is {parts}, but {setup.trl} {MISUSED['gradient_accumulation_steps']}: "
+            f"gradient_accumulation_steps is {parts}, but {setup.trl} {MISUSED['gradient_accumulation_steps'][1]}: "
             f"set it to 1 and raise mini_batch_size, or use TRL {option_releases()['gradient_accumulation_steps']}",
         )
 

@@ -40,9 +40,12 @@ _INSTEAD: Mapping[str, str] = {
     **dict.fromkeys(ADAPTIVE_KL, "it adapts the KL coefficient, which is fixed here; pass adap_kl_ctrl=True too"),
 }
 
-# Options that some releases take and use wrongly, and what their trainer does.
-MISUSED: Mapping[str, str] = {
-    "gradient_accumulation_steps": "adds up gradients wrongly (huggingface/trl#321, huggingface/trl#583)",
+# Options that some releases take and use wrongly: those releases, and what their trainer does.
+MISUSED: Mapping[str, tuple[str, str]] = {
+    "gradient_accumulation_steps": (
+        "0.4.1-0.4.7",
+        "adds up gradients wrongly (huggingface/trl#321, huggingface/trl#583)",
+    ),
 }
 
 _RUN_NAME = "the trainer replaces it with a name made of exp_name, seed and time; set exp_name instead"
@@ -64,6 +67,12 @@ def option_releases() -> Mapping[str, str]:
     text = (files(__package__) / "option_releases.json").read_text(encoding="utf-8")
     table: dict[str, str] = json.loads(text)
     return table
+
+
+def taking_releases(option: str) -> str:
+    """Return the releases with a config that takes an option, including those that use it wrongly."""
+    misused, _ = MISUSED.get(option, ("", ""))
+    return ", ".join(filter(None, (misused, option_releases().get(option, ""))))
 
 
 def refusal(
@@ -101,7 +110,7 @@ def refusal(
 def _misuse(option: str) -> str:
     releases = option_releases()
     if option in MISUSED:
-        return f"its PPOTrainer {MISUSED[option]}; TRL {releases[option]} supports it; leave it out"
+        return f"its PPOTrainer {MISUSED[option][1]}; TRL {releases[option]} supports it; leave it out"
     can = ""
     if option in NEVER_READ:
         reason = _unread(option)

@@ -96,6 +96,12 @@ def watched_train(trainer: Any, *, completions: bool) -> Iterator[list[PPOMetric
         updates[-1].trl.update(trainer.state.log_history[-1])
         if completions and variables:
             log_completions(trainer, *(variables[name] for name in _COMPLETIONS))
+        elif completions:
+            warnings.warn(
+                f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so its completions are not logged: "
+                f"call TRL's train() in it",
+                stacklevel=2,
+            )
 
     with replaced(trainer, log=watched):
         yield updates
@@ -115,8 +121,7 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
         absent = f"; it does not log {missing}, so those metrics are NaN" if missing else ""
         warnings.warn(
             f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so metrics are returned as it logs them: "
-            f"entropy may count padding, the score may include a penalty, means may count empty minibatches, and "
-            f"completions are not logged"
+            f"entropy may count padding, the score may include a penalty, and means may count empty minibatches"
             f"{absent}",
             stacklevel=4,
         )

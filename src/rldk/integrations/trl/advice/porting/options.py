@@ -21,7 +21,7 @@ from rldk.integrations.trl.advice.porting.conversions import (
 from rldk.integrations.trl.advice.porting.finding import Finding, Problem
 from rldk.integrations.trl.advice.porting.uses import Argument, Construction
 from rldk.integrations.trl.config.defaults import config_default
-from rldk.integrations.trl.config.refusals import TRAINING_ARGUMENTS, option_releases
+from rldk.integrations.trl.config.refusals import TRAINING_ARGUMENTS, option_releases, taking_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import PORTABLE
 from rldk.integrations.trl.releases.boundaries import SPLITS_BATCH, TRAIN_API, in_spans
@@ -50,7 +50,7 @@ def accepting_releases(option: str, config: str) -> str | None:
     """Return the releases where the config takes an option, read or not; None if that is not known."""
     if config == "PPOv2Config":
         return PPOV2_ONLY.get(option, _PPOV2_RELEASES) if _is_known(option) or option in PPOV2_ONLY else None
-    spans = option_releases().get(option, "")
+    spans = taking_releases(option)
     inherited = option in NEVER_READ or option in INHERITED or option in TRAINING_ARGUMENTS
     if option not in PPOV2_ONLY and inherited and not in_spans(TRAIN_API, spans):
         spans = ", ".join(filter(None, [spans, TRAIN_RELEASES]))

@@ -79,7 +79,7 @@ def test_a_misspelt_option_is_named_with_its_neighbour():
 def test_an_argument_of_generate_is_told_its_option(row):
     with pytest.raises(TypeError, match=r"does not support 'max_new_tokens': set 'response_length' instead$"):
         create_ppo_config(max_new_tokens=5)
-    elsewhere = "pass it to run_ppo in the step API; the train API samples with settings of its own$"
+    elsewhere = "pass it to run_ppo, which says so if the installed API does not take it$"
     with pytest.raises(TypeError, match=f"does not support 'top_p': {elsewhere}"):
         create_ppo_config(top_p=0.9)
     with pytest.raises(TypeError, match=elsewhere if row.api == "step" else "set 'stop_token_id' instead$"):

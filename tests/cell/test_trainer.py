@@ -141,7 +141,10 @@ def test_a_schedule_that_is_too_short_is_said(make_ppo_setup):
 @pytest.mark.trl_ppo("train")
 def test_the_train_api_is_told_where_generation_arguments_go(ppo_trainer):
     for arguments, advice in (
-        ({"top_p": 0.9}, "'top_p' cannot be set here: the train API samples with settings of its own; leave it out"),
+        (
+            {"repetition_penalty": 1.2},
+            "'repetition_penalty' cannot be set here: the train API samples with settings of its own; leave it out",
+        ),
         ({"max_new_tokens": 5}, "'max_new_tokens' cannot be set here: set 'response_length' in create_ppo_config"),
         ({"eos_token_id": 5}, "'eos_token_id' cannot be set here: set 'stop_token_id' in create_ppo_config"),
         ({"reward_model": len}, "'reward_model' cannot be set here: .*; pass it to create_ppo_trainer"),

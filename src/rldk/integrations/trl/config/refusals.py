@@ -30,7 +30,7 @@ _SAMPLING = (
     *("do_sample", "top_p", "top_k", "min_p", "typical_p", "num_beams", "repetition_penalty", "no_repeat_ngram_size"),
     *("min_new_tokens", "min_length", "bad_words_ids", "eos_token_id", "pad_token_id"),
 )
-_IN_RUN_PPO = "pass it to run_ppo in the step API; the train API samples with settings of its own"
+_IN_RUN_PPO = "pass it to run_ppo, which says so if the installed API does not take it"
 
 # What to do instead of passing an option that the installed config does not have.
 _INSTEAD: Mapping[str, str] = {

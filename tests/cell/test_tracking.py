@@ -80,9 +80,7 @@ def test_a_train_of_your_own_without_completions_is_said(make_ppo_setup):
 
     trainer = setup.create_trainer(trainer_class=Mine)
     trainer.accelerator.trackers.append(object())  # nothing is sent to it
-    with pytest.warns(
-        UserWarning, match="Mine overrides TRL's train.., so its completions are not logged: call TRL's"
-    ):
+    with pytest.warns(UserWarning, match="Mine overrides TRL's train.., so its completions are not logged"):
         run_ppo(trainer, log_completions=True)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 from packaging.version import Version
 
+from rldk.integrations.trl.advice.names import has, known_names
 from rldk.integrations.trl.advice.porting.finding import Finding
 from rldk.integrations.trl.advice.porting.uses import CONFIGS, TRAINERS, VALUE_HEADS, Import, Program, Unseen
 from rldk.integrations.trl.releases.boundaries import is_in
@@ -57,41 +55,29 @@ _SINCE = re.compile(r">=([^,\s]+)")
 _PPOV2_NAMES: Mapping[str, str] = {"PPOv2Config": "PPOConfig", "PPOv2Trainer": "PPOTrainer"}
 
 
-@cache
-def _table() -> Mapping[str, Mapping[str, object]]:
-    text = (files("rldk.integrations.trl.advice") / "names.json").read_text(encoding="utf-8")
-    table: dict[str, dict[str, object]] = json.loads(text)
-    return table
-
-
 def places(name: str) -> Mapping[str, str]:
     """Return module -> the releases that have the name there, as specifiers. Empty for a name that PPO never used."""
-    found = _table()["names"].get(name, {})
-    assert isinstance(found, dict)
+    found: Mapping[str, str] = known_names()["names"].get(name, {})
     return found
 
 
 def gives(use: Import, version: Version) -> bool | None:
     """Whether an import works on a release; None if that is not known."""
-    modules, found = _table()["modules"], places(use.name or "")
+    modules, found = known_names()["modules"], places(use.name or "")
     module = use.module if use.name is None else f"{use.module}.{use.name}"
     if module in modules:
-        return _is_one(str(modules[module]), version)
+        return has(version, modules[module])
     if not found or use.module not in modules:
         return None
-    if _is_one(found.get(use.module, ""), version):
+    if use.module in found and has(version, found[use.module]):
         return True
-    if not _is_one(str(modules[use.module]), version):
+    if not has(version, modules[use.module]):
         return False
     # A module that imports the name, from TRL or elsewhere, gives it too. The table shows that for packages only.
     is_package = any(other.startswith(f"{use.module}.") for other in modules)
-    is_elsewhere = any(_is_one(each, version) for each in found.values())
+    is_elsewhere = any(has(version, each) for each in found.values())
     was_there = any(version >= Version(since) for since in _SINCE.findall(found.get(use.module, "")))
     return False if is_package or (was_there and not is_elsewhere) else None
-
-
-def _is_one(releases: str, version: Version) -> bool:
-    return any(is_in(version, one) for one in releases.split(" or ") if one)
 
 
 def unknown_imports(program: Program, target: Version) -> Iterator[Unseen]:
@@ -153,7 +139,7 @@ def _written(use: Import, target: Version) -> tuple[str | None, str | None]:
     homes = [
         module
         for module, releases in places(name).items()
-        if _is_one(releases, target)
+        if has(target, releases)
         and not (
             name in ("PPOConfig", "PPOTrainer") and is_in(target, _STUBS) and not module.startswith("trl.experimental")
         )

@@ -24,11 +24,7 @@ def logging_dir_in_output_dir(generation: Generation, config: Any) -> Iterator[N
     """
     option = "project_kwargs" if "project_kwargs" in generation.options else "accelerator_kwargs"
     named = {**config.accelerator_kwargs, **getattr(config, option)}
-    if config.log_with not in ("tensorboard", "all") or named.keys() & {
-        "logging_dir",
-        "project_dir",
-        "project_config",
-    }:
+    if config.log_with not in ("tensorboard", "all") or named.keys() & _FOLDERS:
         yield
         return
     folder = os.path.join(getattr(config, "output_dir", DEFAULT_OUTPUT_DIR), "runs")

@@ -28,10 +28,14 @@ def test_clipped_ratios_are_said_once(make_ppo_setup, api):
     options = {"cliprange": 1e-5, "learning_rate": 1e-2}
     setup = make_ppo_setup(reward=lengths, num_ppo_epochs=8, **options)
     trainer = setup.create_trainer(ppo_config=config_of(setup, api, num_ppo_epochs=8, **options))
-    assert warnings_of(trainer, 2)[0] == []
-    found, metrics = warnings_of(trainer, 2)
-    assert found == [one for one in found if "update 3: the ratio of" in one]
-    assert len(found) == 1, [update["clip_fraction"] for update in metrics]
+    found, metrics = [], []
+    for _ in range(4):  # a second run continues the watch of the first
+        new, updates = warnings_of(trainer, 2)
+        found, metrics = found + new, metrics + updates
+    clipped = [update["clip_fraction"] for update in metrics]
+    first = next(n for n in range(3, len(clipped) + 1) if min(clipped[n - 3 : n]) > 0.5)
+    (message,) = [one for one in found if "the ratio of" in one]
+    assert f"update {first}: the ratio of {clipped[first - 1]:.0%} of the tokens is clipped" in message
 
 
 @pytest.mark.trl_ppo("step")

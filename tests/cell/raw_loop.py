@@ -15,6 +15,7 @@ def method_of_the_model(raw, as_advised=False):
 
 
 @code("model-without-language-model-head", PPO)
+@code("wrapper-of-a-model-that-cannot-generate", PPO)
 def wrapper_of_a_model_without_a_head(raw, as_advised=False):
     from transformers import AutoModel, AutoModelForCausalLM
 

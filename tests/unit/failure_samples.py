@@ -177,8 +177,9 @@ SAMPLES: dict[str, list[str]] = {
     ],
     "model-without-language-model-head": [
         "ValueError: The model does not have a language model head, please use a model that has one.",
-        # 1.12.0 with transformers 5
-        "AttributeError: 'GPT2Model' object has no attribute 'prepare_inputs_for_generation'",
+    ],
+    "wrapper-of-a-model-that-cannot-generate": [
+        "AttributeError: 'GPT2Model' object has no attribute 'prepare_inputs_for_generation'",  # transformers 4.52
     ],
     "value-head-without-hidden-size": [
         "UnboundLocalError: cannot access local variable 'hidden_size' where it is not associated with a value",

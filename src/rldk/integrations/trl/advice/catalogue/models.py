@@ -177,11 +177,20 @@ MODEL_FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="model-without-language-model-head",
-        message=r"The model does not have a language model head"
-        r"|'\w+' object has no attribute 'prepare_inputs_for_generation'",
-        releases=">=0.2,<1.13",
-        cause="the value-head wrapper was given a model that cannot generate, because it has no language model head "
-        "that TRL knows by name: lm_head, embed_out or output_layer",
+        message=r"The model does not have a language model head",
+        releases=">=0.2,<0.13",
+        cause="the value-head wrapper was given a model without a language model head that TRL knows by name: lm_head "
+        "or embed_out",
+        advice="load the model with AutoModelForCausalLM, or with prepare_models_for_ppo",
+        link=f"{_TRL}/858",
+        found=False,
+    ),
+    Failure(
+        id="wrapper-of-a-model-that-cannot-generate",
+        message=r"'\w+' object has no attribute 'prepare_inputs_for_generation'",
+        releases=">=0.13,<1.13",
+        requires=("transformers>=4.52",),  # every model before had the method
+        cause="the value-head wrapper was given a model without a language model head, so it cannot generate",
         advice="load the model with AutoModelForCausalLM, or with prepare_models_for_ppo",
         link=f"{_TRL}/858",
         found=False,

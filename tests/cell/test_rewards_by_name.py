@@ -97,7 +97,9 @@ def test_validate_accepts_text_columns_that_the_function_asks_for(make_ppo_setup
         return [issue for issue in report["issues"] if "column" in issue]
 
     assert found(lambda texts, answer: [0.0] * len(texts)) == []
-    assert len(found(lambda texts, solution: [0.0] * len(texts))) >= 1
+    assert found({(lambda texts, answer: [0.0] * len(texts)): 1.0}) == []
+    (issue,) = found(lambda texts, solution: [0.0] * len(texts))[:1]
+    assert issue.startswith("reward_model asks for solution, but train_dataset has no such column (columns: answer)")
 
 
 @pytest.mark.trl_ppo("train")

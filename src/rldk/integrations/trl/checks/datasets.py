@@ -99,7 +99,7 @@ def _token_ids(setup: CheckedSetup, part: str) -> Iterator[Finding]:
 
 def _other_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
     rows = [row for row in first_rows(dataset) if isinstance(row, Mapping)]
-    asked = asked_by_model(setup.reward_model)
+    asked = asked_by_model(setup.reward.given)
     # create_ppo_trainer keeps these out of TRL's collator.
     kept = _PADDED.union([] if asked is None else asked.columns(rows[0]))
     columns = {column: [row.get(column) for row in rows] for column in rows[0] if column not in kept}
@@ -121,7 +121,7 @@ def _other_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Fin
 
 
 def _asked_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
-    asked = asked_by_model(setup.reward_model)
+    asked = asked_by_model(setup.reward.given)
     missing = [] if asked is None else asked.missing(dataset[0])
     if missing:
         yield Finding("issue", f"reward_model {missing_columns(missing, dataset[0], part)}")

@@ -10,6 +10,7 @@ from rldk.integrations.trl.data.token_ids import TokenIds, token_ids_of
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.rewards.weighted import combined
 
 
 class Finding(NamedTuple):
@@ -50,8 +51,8 @@ class CheckedSetup:
 
     @cached_property
     def reward(self) -> KnownModel:
-        """``reward_model``, classified."""
-        return classify(self.reward_model)
+        """``reward_model``, classified. A dict of functions and weights is one function."""
+        return classify(combined(self.reward_model))
 
     @cached_property
     def value(self) -> KnownModel:

@@ -19,7 +19,7 @@ def imported(module: str, name: str) -> str:
     try:
         with third_party_warnings():
             exec(f"from {module} import {name}", {})
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # 0.13.0 declares names of files that it does not have
         return f"{type(error).__name__}: {error}"
     return ""
 

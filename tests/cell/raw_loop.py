@@ -32,7 +32,9 @@ def value_head_of_a_multimodal_config(raw, as_advised=False):
     config.text_config.hidden_size = 8
     if as_advised:
         config.hidden_size = config.text_config.hidden_size
-    return sys.modules[raw.from_trl(WRAPPER).__module__].ValueHead(config)
+    # In 0.27 and 0.28 `trl` has a subclass that warns, in a module without the head.
+    modules = [sys.modules[cls.__module__] for cls in raw.from_trl(WRAPPER).__mro__]
+    return next(module.ValueHead for module in modules if hasattr(module, "ValueHead"))(config)
 
 
 def prefixed(wrapper):

@@ -25,7 +25,8 @@ WITH_DROPOUT = {
         "BartConfig",
         "BartForCausalLM",
         {"d_model": HIDDEN, "decoder_layers": LAYERS, "decoder_attention_heads": HEADS, "decoder_ffn_dim": 64}
-        | {"encoder_layers": 1, "encoder_attention_heads": HEADS, "encoder_ffn_dim": 64}
+        # transformers 5 makes the decoder's cache for as many layers as the encoder has.
+        | {"encoder_layers": LAYERS, "encoder_attention_heads": HEADS, "encoder_ffn_dim": 64}
         | {"dropout": 0.5, "activation_dropout": 0.5, "attention_dropout": 0.5, "is_encoder_decoder": False}
         | {"is_decoder": True, "max_position_embeddings": POSITIONS},
     ),

@@ -179,6 +179,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
         id="model-without-language-model-head",
         message=r"The model does not have a language model head",
         releases=">=0.2,<0.13",
+        requires=("transformers<4.52",),  # with newer ones it fails earlier
         cause="the value-head wrapper was given a model without a language model head that TRL knows by name: lm_head "
         "or embed_out",
         advice="load the model with AutoModelForCausalLM, or with prepare_models_for_ppo",
@@ -188,7 +189,7 @@ MODEL_FAILURES: tuple[Failure, ...] = (
     Failure(
         id="wrapper-of-a-model-that-cannot-generate",
         message=r"'\w+' object has no attribute 'prepare_inputs_for_generation'",
-        releases=">=0.13,<1.13",
+        releases=">=0.4,<1.13",
         requires=("transformers>=4.52",),  # every model before had the method
         cause="the value-head wrapper was given a model without a language model head, so it cannot generate",
         advice="load the model with AutoModelForCausalLM, or with prepare_models_for_ppo",

@@ -201,7 +201,7 @@ def test_a_plain_model_only_gets_what_its_generation_config_lacks(tiny_gpt2, tok
     assert not hasattr(model, "score")
 
 
-@pytest.mark.parametrize("odd", [None, "gpt2", 3, object(), {}], ids=repr)
+@pytest.mark.parametrize("odd", [None, "gpt2", 3, object(), {}], ids=["None", "text", "number", "object", "dict"])
 def test_anything_else_is_a_type_error(odd, tokenizer):
     with pytest.raises(TypeError, match=r"^model must be a value-head wrapper or a PreTrainedModel, got "):
         fix_generation_config(odd, tokenizer)

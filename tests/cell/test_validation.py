@@ -150,7 +150,11 @@ class Hostile:
         raise RuntimeError("no length")
 
 
-@pytest.mark.parametrize("odd", [None, 0, "gpt2", [], {}, object(), Hostile(), Hostile, print], ids=repr)
+@pytest.mark.parametrize(
+    "odd",
+    [None, 0, "gpt2", [], {}, object(), Hostile(), Hostile, print],
+    ids=["None", "number", "text", "list", "dict", "object", "hostile object", "class", "function"],
+)
 def test_it_never_raises(ppo_setup, odd):
     for part in ("model", "ref_model", "reward_model", "value_model", "tokenizer", "config", "train_dataset"):
         report = validate(ppo_setup, **{part: odd})

@@ -110,10 +110,12 @@ class TestWithoutARewardModel:
         if rows == "tuples":
             dataset = torch.utils.data.TensorDataset(torch.stack(ids), torch.stack(ids))
         else:
-            dataset = Dataset.from_dict({"query": ids, "response": ids}).with_format("torch")
+            # Without the format "torch", which datasets 2.20 cannot make with numpy 2 (TRL 0.9.4's own dependencies).
+            dataset = Dataset.from_dict({"query": ids, "response": ids})
         trainer = create_ppo_trainer(None, ppo_setup.config, dataset, **self.parts(ppo_setup))
         (batch,) = list(trainer.dataloader)
-        queries, responses = batch if rows == "tuples" else (batch["query"], batch["response"])
+        columns = batch if rows == "tuples" else [torch.stack(batch[name]).T for name in ("query", "response")]
+        queries, responses = columns
         stats = trainer.step(list(queries), list(responses), [torch.tensor(1.0)] * 4)
         assert "ppo/mean_scores" in stats or "ppo/mean_non_score_reward" in stats
         with pytest.raises(ValueError, match=r"^run_ppo: train_dataset has no input_ids: tokenize the prompts"):

@@ -66,15 +66,14 @@ def test_a_warning_of_a_callback_is_an_error(make_ppo_setup, errors, api, event)
 
 @EACH_API
 def test_a_warning_of_a_data_collator_is_an_error(make_ppo_setup, errors, api, tmp_path):
-    from torch.utils.data import default_collate
+    import torch
 
     def collate(rows):
         if warned:
             warn_always("an odd batch")
-        return default_collate(rows)
+        return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
 
     setup, warned = make_ppo_setup(reward=lambda texts: [1.0] * len(texts)), False
-    setup.train_dataset.set_format("torch")
     trainer = setup.create_trainer(ppo_config=config_of(setup, api), data_collator=collate)
     if hasattr(trainer, "args"):  # the step API keeps it in the loader only
         assert trainer.data_collator is collate

@@ -6,10 +6,9 @@ import re
 
 import pytest
 from packaging.version import Version
-from tiny_models import build_tiny_model, is_known
+from tiny_models import build_tiny_model, config_of_one_update, is_known
 
 from rldk.integrations.trl import (
-    create_ppo_config,
     create_ppo_trainer,
     fix_generation_config,
     prepare_models_for_ppo,
@@ -55,16 +54,7 @@ def prompts(tokenizer):
 
 
 def config(tmp_path):
-    return create_ppo_config(
-        str(tmp_path / "out"),
-        per_device_train_batch_size=2,
-        gradient_accumulation_steps=1,
-        num_mini_batches=1,
-        total_episodes=2,
-        response_length=3,
-        num_ppo_epochs=1,
-        learning_rate=1e-2,
-    )
+    return config_of_one_update(tmp_path / "out")
 
 
 def moved(module, before):

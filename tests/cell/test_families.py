@@ -6,9 +6,9 @@ import math
 
 import pytest
 from packaging.version import Version
-from tiny_models import build_tiny_model, is_known, lower_logits, save
+from tiny_models import build_tiny_model, config_of_one_update, is_known, lower_logits, save
 
-from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, run_ppo, save_ppo_checkpoint
+from rldk.integrations.trl import create_ppo_trainer, run_ppo, save_ppo_checkpoint
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -28,16 +28,7 @@ def train(tokenizer, tmp_path):
     """Make a trainer of one update on two prompts, and run it."""
 
     def run(folder, **parts):
-        config = create_ppo_config(
-            str(tmp_path / "out"),
-            per_device_train_batch_size=2,
-            gradient_accumulation_steps=1,
-            num_mini_batches=1,
-            total_episodes=2,
-            response_length=3,
-            num_ppo_epochs=1,
-            learning_rate=1e-2,
-        )
+        config = config_of_one_update(tmp_path / "out")
         prompts = [tokenizer("the cat sat on")] * 2
         trainer = create_ppo_trainer(
             folder, config, prompts, reward_model=lambda texts: [float(len(set(text))) for text in texts], **parts

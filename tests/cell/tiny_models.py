@@ -7,6 +7,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from rldk.integrations.trl import create_ppo_config
+
 HIDDEN, LAYERS, HEADS, POSITIONS = 32, 2, 2, 128
 
 # Architecture -> its classes in transformers, and what its config wants besides a vocabulary.
@@ -99,3 +101,17 @@ def lower_logits(model: Any, logit: float = -29.0) -> None:
         model.transformer.wte.weight[:, 0] = logit / 10
         model.transformer.ln_f.weight[0] = 0
         model.transformer.ln_f.bias[0] = 10
+
+
+def config_of_one_update(output_dir: Path) -> Any:
+    """The config of a run of one update on two prompts."""
+    return create_ppo_config(
+        str(output_dir),
+        per_device_train_batch_size=2,
+        gradient_accumulation_steps=1,
+        num_mini_batches=1,
+        total_episodes=2,
+        response_length=3,
+        num_ppo_epochs=1,
+        learning_rate=1e-2,
+    )

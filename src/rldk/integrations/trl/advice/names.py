@@ -17,7 +17,7 @@ from rldk.integrations.trl.advice.catalogue.failure import Failure
 from rldk.integrations.trl.advice.catalogue.matching import as_read, pattern
 from rldk.integrations.trl.config.refusals import taking_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
-from rldk.integrations.trl.releases.boundaries import FIRST_PPO, PPO_DELETED, PPO_RELEASES, is_in
+from rldk.integrations.trl.releases.boundaries import FIRST_PPO, PPO_DELETED, PPO_RELEASES, is_in, specifiers_of
 
 NAME_MISSING = "name-of-another-release"
 OPTION_MISSING = "option-of-another-release"
@@ -68,8 +68,7 @@ def missing_options(text: str, version: Version | None) -> list[Failure]:
     entries = []
     # The train API takes an option that it never reads, so its releases say nothing about this error.
     for option in dict.fromkeys(pattern(_OPTION).findall(as_read(text))).keys() - NEVER_READ.keys():
-        spans = [span.partition("-") for span in taking_releases(option).split(", ") if span]
-        there = " or ".join(f">={first},<={last or first}" for first, _, last in spans)
+        there = " or ".join(specifiers_of(taking_releases(option)))
         # The last release with PPO is the end of each option, and says nothing about the option.
         elsewhere = _elsewhere(there.removesuffix(f",<={PPO_RELEASES.rpartition('-')[2]}"), version) if there else None
         if elsewhere is None:

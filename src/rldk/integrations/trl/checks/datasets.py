@@ -10,7 +10,7 @@ from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary
 from rldk.integrations.trl.data.prompts import is_for_own_loop, not_prompts
 from rldk.integrations.trl.data.token_ids import first_rows, token_ids_of
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.rewards.by_name import asked_by_model, missing_columns
+from rldk.integrations.trl.rewards.by_name import missing_columns
 
 # The collator pads these, so their rows may have different lengths.
 _PADDED = frozenset({"input_ids", "attention_mask", "token_type_ids", "special_tokens_mask"})
@@ -99,9 +99,8 @@ def _token_ids(setup: CheckedSetup, part: str) -> Iterator[Finding]:
 
 def _other_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
     rows = [row for row in first_rows(dataset) if isinstance(row, Mapping)]
-    asked = asked_by_model(setup.reward.given)
     # create_ppo_trainer keeps these out of TRL's collator.
-    kept = _PADDED.union([] if asked is None else asked.columns(rows[0]))
+    kept = _PADDED.union([] if setup.asked is None else setup.asked.columns(rows[0]))
     columns = {column: [row.get(column) for row in rows] for column in rows[0] if column not in kept}
     texts = [str(column) for column, values in columns.items() if isinstance(values[0], str)]
     if texts:
@@ -121,8 +120,7 @@ def _other_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Fin
 
 
 def _asked_columns(setup: CheckedSetup, dataset: Any, part: str) -> Iterator[Finding]:
-    asked = asked_by_model(setup.reward.given)
-    missing = [] if asked is None else asked.missing(dataset[0])
+    missing = [] if setup.asked is None else setup.asked.missing(dataset[0])
     if missing:
         yield Finding("issue", f"reward_model {missing_columns(missing, dataset[0], part)}")
 

@@ -10,6 +10,7 @@ from rldk.integrations.trl.data.token_ids import TokenIds, token_ids_of
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.rewards.by_name import Asked, asked_by_model
 from rldk.integrations.trl.rewards.weighted import combined
 
 
@@ -53,6 +54,11 @@ class CheckedSetup:
     def reward(self) -> KnownModel:
         """``reward_model``, classified. A dict of functions and weights is one function."""
         return classify(combined(self.reward_model))
+
+    @cached_property
+    def asked(self) -> Asked | None:
+        """What the reward function asks for by name, if it does."""
+        return asked_by_model(self.reward.given)
 
     @cached_property
     def value(self) -> KnownModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rldk.integrations.trl.data.random_state import RandomState
@@ -31,8 +31,7 @@ class BatchStream(Iterator[Any]):
     def of(cls, trainer: Any) -> BatchStream:
         """Return the trainer's stream. It is stored on the trainer, so a second `run_ppo` continues the first."""
         if not hasattr(trainer, "_rldk_batches"):
-            for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
-                _collate_with_callers_warnings(loader)
+            change_collators(trainer, _with_callers_warnings)
             trainer._rldk_batches = cls(trainer.dataloader)
         stream: BatchStream = trainer._rldk_batches
         return stream
@@ -82,12 +81,12 @@ class BatchStream(Iterator[Any]):
                 "generator": part.generator.get_state() if _generator(part) is not None else None,
                 "counters": {name: value for name in _COUNTERS if isinstance(value := vars(part).get(name), int)},
             }
-            for part in parts_of_loader(self._dataloader)
+            for part in _parts(self._dataloader)
         ]
         return {"random": vars(RandomState.capture()), "parts": parts}
 
     def _set_shuffling(self, start: dict[str, Any]) -> None:
-        for part, saved in zip(parts_of_loader(self._dataloader), start["parts"], strict=False):
+        for part, saved in zip(_parts(self._dataloader), start["parts"], strict=False):
             if saved["generator"] is not None:
                 if _generator(part) is None:
                     part.generator = import_or_explain("torch").Generator()
@@ -96,7 +95,15 @@ class BatchStream(Iterator[Any]):
         RandomState(**start["random"]).restore()
 
 
-def parts_of_loader(dataloader: Any) -> list[Any]:
+def change_collators(trainer: Any, changed: Callable[[Any], Any]) -> None:
+    """Replace the collator of each of the trainer's data loaders by what ``changed`` returns for it."""
+    for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
+        for part in _parts(loader) if loader is not None else ():
+            if "collate_fn" in vars(part):
+                vars(part)["collate_fn"] = changed(vars(part)["collate_fn"])
+
+
+def _parts(dataloader: Any) -> list[Any]:
     """Return the loader and the samplers inside it, always in the same order."""
     found: list[Any] = [dataloader]
     for part in found:
@@ -107,11 +114,9 @@ def parts_of_loader(dataloader: Any) -> list[Any]:
     return found
 
 
-def _collate_with_callers_warnings(dataloader: Any) -> None:
+def _with_callers_warnings(collate: Any) -> Any:
     """Let the user's data collator run under the user's warning filters."""
-    for part in parts_of_loader(dataloader) if dataloader is not None else ():
-        if is_users(collate := vars(part).get("collate_fn")) and collate is not None:
-            vars(part)["collate_fn"] = callers_warnings()(collate)
+    return callers_warnings()(collate) if collate is not None and is_users(collate) else collate
 
 
 def _generator(part: Any) -> Any:

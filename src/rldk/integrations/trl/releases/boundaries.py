@@ -64,11 +64,13 @@ def is_in(version: Version | str | None, releases: str) -> bool:
 
 def in_spans(version: Version, spans: str) -> bool:
     """Whether a release lies in ``spans``, such as ``0.2.0-0.7.3, 0.12.0``; both ends are included."""
-    for span in spans.split(", ") if spans else ():
-        first, _, last = span.partition("-")
-        if version in SpecifierSet(f">={first},<={last or first}", prereleases=True):
-            return True
-    return False
+    return any(version in SpecifierSet(one, prereleases=True) for one in specifiers_of(spans))
+
+
+def specifiers_of(spans: str) -> list[str]:
+    """Return one PEP 440 specifier for each of the spans that `in_spans` reads."""
+    ends = [span.partition("-") for span in spans.split(", ") if span]
+    return [f">={first},<={last or first}" for first, _, last in ends]
 
 
 def nearest_measured(version: Version) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rldk.integrations.trl.training.replaced import replaced
+
 # Defaults of the step API (TRL 0.2.0-0.11.4).
 _TARGET, _HORIZON = 6.0, 10000.0
 
@@ -39,14 +41,9 @@ def add_adaptive_kl(trainer: Any) -> None:
 @contextmanager
 def coefficient_moves(trainer: Any) -> Iterator[None]:
     """Within the context, ``kl_coef`` of a train API config is the trainer's adaptive coefficient."""
-    if not hasattr(trainer, "kl_ctl"):
+    moving = {"kl_coef": trainer.kl_ctl.value} if hasattr(trainer, "kl_ctl") else {}
+    with replaced(trainer.args, **moving):
         yield
-        return
-    given, trainer.args.kl_coef = trainer.args.kl_coef, trainer.kl_ctl.value
-    try:
-        yield
-    finally:
-        trainer.args.kl_coef = given
 
 
 def move_coefficient(trainer: Any, logs: dict[str, Any], kl: float) -> None:

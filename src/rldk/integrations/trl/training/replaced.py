@@ -1,4 +1,4 @@
-"""Replace methods on one object for a while."""
+"""Replace attributes of one object for a while."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 @contextmanager
-def replaced(part: Any, **methods: Any) -> Iterator[None]:
-    """Within the context, replace methods on this object; restore what was set on the object before."""
-    before = {name: vars(part)[name] for name in methods if name in vars(part)}
-    vars(part).update(methods)
+def replaced(part: Any, **attributes: Any) -> Iterator[None]:
+    """Within the context, replace attributes of this object; restore what was set on the object before."""
+    before = {name: vars(part)[name] for name in attributes if name in vars(part)}
+    vars(part).update(attributes)
     try:
         yield
     finally:
-        for name in methods:
+        for name in attributes:
             del vars(part)[name]
         vars(part).update(before)

@@ -15,6 +15,7 @@ from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
 from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl, coefficient_moves, move_coefficient
+from rldk.integrations.trl.training.replaced import replaced
 from rldk.integrations.trl.training.sampling import policy_samples_with
 
 
@@ -58,31 +59,28 @@ def run_train_updates(
         sampling: The options of `policy_samples_with`.
     """
     add_adaptive_kl(trainer)  # in case create_ppo_trainer did not create it
-    generation, planned = generation_of_trainer(trainer), planned_updates(trainer)
+    generation = generation_of_trainer(trainer)
     calls = _Calls(trainer, steps, updates, calls_all=not generation.calls_callbacks)
     policy = trainer.accelerator.unwrap_model(trainer.model).policy
-    dataloader = trainer.dataloader
-    trainer.dataloader = _Prompts(BatchStream.of(trainer), calls.before_batch)
-    scored, samples = getattr(trainer.reward_model, "scored_batch", None), vars(trainer).get("eval_dataloader")
+    loaders: dict[str, Any] = {"dataloader": _Prompts(BatchStream.of(trainer), calls.before_batch)}
+    scored = getattr(trainer.reward_model, "scored_batch", None)
     if scored is not None:
-        trainer.dataloader = BatchesNamed(trainer.dataloader, scored)
-        trainer.eval_dataloader = None if samples is None else BatchesNamed(samples, scored)
-    trainer.callback_handler.callbacks.insert(0, calls.bridge)
-    setattr(trainer.args, generation.planned_updates_option, steps)  # train() makes this many, then returns
-    try:
-        calls.begin()
-        hidden = defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext()
-        with hidden, policy_samples_with(trainer, policy, sampling), coefficient_moves(trainer):
-            trainer.train()
-        calls.end()
-    except _StoppedError:
-        calls.stop()
-    finally:
-        setattr(trainer.args, generation.planned_updates_option, planned)
-        trainer.callback_handler.callbacks.remove(calls.bridge)
-        trainer.dataloader = dataloader
-        if scored is not None:
-            trainer.eval_dataloader = samples
+        samples = vars(trainer).get("eval_dataloader")
+        loaders |= {} if samples is None else {"eval_dataloader": samples}
+        loaders = {name: BatchesNamed(loader, scored) for name, loader in loaders.items()}
+    made = {generation.planned_updates_option: steps}  # train() makes this many, then returns
+    with replaced(trainer, **loaders), replaced(trainer.args, **made):
+        trainer.callback_handler.callbacks.insert(0, calls.bridge)
+        try:
+            calls.begin()
+            hidden = defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext()
+            with hidden, policy_samples_with(trainer, policy, sampling), coefficient_moves(trainer):
+                trainer.train()
+            calls.end()
+        except _StoppedError:
+            calls.stop()
+        finally:
+            trainer.callback_handler.callbacks.remove(calls.bridge)
 
 
 class _Calls:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import ENDS, REMEMBERED_ENDS, ends_of_texts
-from rldk.integrations.trl.data.batches import parts_of_loader
+from rldk.integrations.trl.data.batches import change_collators
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
@@ -91,10 +91,8 @@ def fix_train_trainer(generation: Generation, trainer: Any) -> None:
 
 def _use_data_collator(trainer: Any) -> None:
     """Collate with ``data_collator``, which TRL 0.9.2-0.12.2 take and do not use."""
-    for loader in (trainer.dataloader, vars(trainer).get("eval_dataloader")):
-        for part in parts_of_loader(loader) if trainer.data_collator is not None else ():
-            if "collate_fn" in vars(part):
-                vars(part)["collate_fn"] = trainer.data_collator
+    if trainer.data_collator is not None:
+        change_collators(trainer, lambda _: trainer.data_collator)
 
 
 def _keep_callback_states(trainer: Any) -> None:

@@ -18,7 +18,7 @@ __all__ = ["PPOSetup", "TRLRelease"]
 
 require_own_library()
 
-pytest_plugins = ("rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures")
+pytest_plugins = ("rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures", "rldk_trl.plugin.processes")
 
 
 def __getattr__(name: str) -> object:

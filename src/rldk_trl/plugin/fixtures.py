@@ -51,7 +51,7 @@ def make_ppo_setup(
     from a list of texts to a list of floats, or a model. ``config_options``: options of ``create_ppo_config``.
     Skips if TRL is missing, broken or has no PPO.
     """
-    release = _release_with_ppo(pytestconfig)
+    release = release_with_ppo(pytestconfig)
     from rldk_trl.plugin.isolation import isolated_accelerate, preserved_random_state
     from rldk_trl.plugin.setup import build_setup
 
@@ -60,9 +60,9 @@ def make_ppo_setup(
     def make(
         *, model_name: str | Path | None = None, reward: Any = None, seed: int = 0, **config_options: Any
     ) -> PPOSetup:
-        name = model_name or pytestconfig.stash[SETTINGS].model or request.getfixturevalue("tiny_gpt2")
+        name = model_for_setup(request, pytestconfig, model_name)
         output_dir = tmp_path / f"ppo-{next(numbers)}"
-        return build_setup(release, str(name), reward, seed, config_options, output_dir)
+        return build_setup(release, name, reward, seed, config_options, output_dir)
 
     with ExitStack() as stack:
         stack.enter_context(preserved_random_state())
@@ -89,7 +89,13 @@ def ppo_trainer(ppo_setup: PPOSetup) -> Any:
     return ppo_setup.create_trainer()
 
 
-def _release_with_ppo(config: pytest.Config) -> TRLRelease:
+def model_for_setup(request: pytest.FixtureRequest, config: pytest.Config, asked: str | Path | None) -> str:
+    """Return the Hub id or folder for a setup: the one asked for, ``--trl-model``, or the tiny GPT-2."""
+    return str(asked or config.stash[SETTINGS].model or request.getfixturevalue("tiny_gpt2"))
+
+
+def release_with_ppo(config: pytest.Config) -> TRLRelease:
+    """Return the installed release, or skip if TRL is missing, broken or has no PPO."""
     found = config.stash[SETTINGS].installed
     if found.release is None or found.release.ppo_api is None:
         raise Skipped(f"needs a TRL with PPO (0.2.0-1.12.0); {found.describe()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ def build_setup(
         batch = 1
         for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "num_mini_batches"):
             batch *= options[name]
+        batch *= int(os.environ.get("WORLD_SIZE", "1"))  # these options are per process
         options.setdefault("total_episodes", _PLANNED_UPDATES * batch)
         config = create_ppo_config(output_dir=str(output_dir), **options)
         seed_everything(seed)

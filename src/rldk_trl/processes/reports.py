@@ -49,8 +49,9 @@ class Raised:
             error = pickle.loads(self.pickled) if self.pickled else None
         except Exception:  # its module cannot be imported here
             error = None
-        if not isinstance(error, BaseException):
+        if isinstance(error, BaseException):
+            error.add_note(f"raised in {where}")
+        else:
             error = RankError(f"{where}: {self.line}")
         error.__cause__ = RankError(f"{where}:\n{self.trace}")
-        error.add_note(f"raised in {where}")
         return error

@@ -174,6 +174,4 @@ def _require_releases(table: WorldTable, releases: list[Release]) -> None:
     with_ppo = [release.version for release in releases if release.api != "none"]
     for one in table.releases:
         if not any(one.contains(version, prereleases=True) for version in with_ppo):
-            raise MatrixError(
-                f"{table.where}: `releases` has {str(one)!r}, which matches no release with PPO; correct it"
-            )
+            raise MatrixError(f"{table.where}: `releases` has {str(one)!r}; no release with PPO matches; correct it")

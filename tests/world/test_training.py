@@ -38,7 +38,7 @@ def config_of(setup: Any, api: str | None, **options: Any) -> Any:
     if api is None:
         return setup.config
     small = {"num_ppo_epochs": 2, "per_device_train_batch_size": 4, "total_episodes": 64, "response_length": 8}
-    return create_ppo_config(str(setup.output_dir), api=api, **{**small, "save_strategy": "no", **options})
+    return create_ppo_config(str(setup.output_dir), api=api, **{**small, **options})
 
 
 def _trains(setup: Any, api: str | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _trains(setup: Any, api: str | None, options: dict[str, Any]) -> dict[str, A
 
 @EACH_API
 def test_two_processes_make_one_training(ppo_processes: Any, api: str | None) -> None:
-    options = {"adap_kl_ctrl": True, "target": 0.01, "horizon": 100}
+    options = {"adap_kl_ctrl": True, "target": 0.01, "horizon": 100, "save_strategy": "no"}
     ranks = ppo_processes(2, reward=distinct, **options).run(_trains, api, options)
     first, second = ranks
     assert len(set(first["weights"])) == 3, "each update changes the weights"
@@ -114,7 +114,7 @@ def _order(setup: Any, seeds: list[int]) -> list[list[str]]:
 
 
 def test_the_order_of_the_prompts_follows_the_seed(ppo_processes: Any) -> None:
-    first, second = ppo_processes(2, reward=distinct).run(_order, [1, 2, 1])
+    first, second = ppo_processes(2, reward=distinct, save_strategy="no").run(_order, [1, 2, 1])
     assert first[0] == first[2]
     assert second[0] == second[2]
     assert first[0] != first[1]
@@ -156,7 +156,7 @@ def test_the_main_process_logs_the_completions_of_all(ppo_processes: Any, tmp_pa
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    files, _ = ppo_processes(2, report_to="tensorboard").run(_logs)
+    files, _ = ppo_processes(2, report_to="tensorboard", save_strategy="no").run(_logs)
     folders = {str(file.parent) for file in (tmp_path / "ppo/runs").rglob("*tfevents*")}
     assert files == len(folders) == 1
     written = EventAccumulator(folders.pop())

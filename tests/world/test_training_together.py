@@ -13,6 +13,8 @@ from rldk.integrations.trl import RewardFunctionError, run_ppo
 
 pytestmark = pytest.mark.trl_ppo
 
+NOT_SAVED = {"save_strategy": "no"}
+
 
 def in_rank_1() -> bool:
     return os.environ["RANK"] == "1"
@@ -66,7 +68,7 @@ def _reward_fails(setup: Any) -> tuple[str, str, float, list[str]]:
 
 
 def test_a_reward_function_that_raises_in_one_process_ends_both(ppo_processes: Any) -> None:
-    ours, theirs = ppo_processes(2, reward=fails_in_rank_1).run(_reward_fails)
+    ours, theirs = ppo_processes(2, reward=fails_in_rank_1, **NOT_SAVED).run(_reward_fails)
     assert theirs[1].startswith(
         "reward function fails_in_rank_1 raised ValueError: no score for these (for a batch of"
     )
@@ -81,7 +83,7 @@ def _callbacks_fail(setup: Any, events: list[str]) -> list[str]:
 
 def test_a_callback_that_raises_in_one_process_ends_both(ppo_processes: Any) -> None:
     events = ["on_step_begin", "on_log", "on_step_end", "on_train_end"]
-    ours, theirs = ppo_processes(2).run(_callbacks_fail, events)
+    ours, theirs = ppo_processes(2, **NOT_SAVED).run(_callbacks_fail, events)
     assert theirs == ["'lost'"] * len(events)
     assert ours == ["run_ppo: rank 1 of 2 failed, so all processes stop: KeyError: 'lost'"] * len(events)
 
@@ -93,7 +95,7 @@ def _stops(setup: Any) -> tuple[int, int]:
 
 
 def test_a_stop_in_one_process_stops_both(ppo_processes: Any) -> None:
-    assert ppo_processes(2).run(_stops) == [(2, 1), (2, 1)]
+    assert ppo_processes(2, **NOT_SAVED).run(_stops) == [(2, 1), (2, 1)]
 
 
 def _too_small(setup: Any) -> list[str]:
@@ -107,7 +109,7 @@ def _too_small(setup: Any) -> list[str]:
 
 
 def test_a_dataset_smaller_than_the_batch_of_all_processes_is_refused(ppo_processes: Any) -> None:
-    for checked, unchecked in ppo_processes(2).run(_too_small):
+    for checked, unchecked in ppo_processes(2, **NOT_SAVED).run(_too_small):
         assert "train_dataset has 7 prompts, fewer than one batch of 4 on each of 2 processes" in checked
         assert unchecked.startswith(
             "run_ppo: the dataset has fewer prompts than one batch of 4 on each of 2 processes"

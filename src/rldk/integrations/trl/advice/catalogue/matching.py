@@ -14,7 +14,7 @@ _PREFIX = re.compile(
     r"^\s*(?:\[(?:rank|default)?\d+(?:,\d+)?\](?:<std\w+>)?:\s?|(?:E(?=\s{3}))|[|│>]\s?)+", re.MULTILINE
 )
 _SUFFIX = re.compile(r"\s*│\s*$", re.MULTILINE)
-_QUOTES = re.compile('["`\u00b4\u2018-\u201f]')
+_QUOTES = re.compile('\\\\?["`\u00b4\u2018-\u201f]')  # with the backslash that a saved notebook puts before it
 _QUOTE = "(?:'+|\\b)"
 
 _NAME = r"(?<![A-Za-z0-9])"

@@ -220,7 +220,7 @@ def _with_batch(
 ) -> list[Finding]:
     """Put the whole batch at the first of its options; the others then only have to go."""
     first = next(finding for finding in findings if finding.name in names)
-    gone = f"leave it out: line {first.line} converts the batch"
+    gone = f"leave it out: the line of {first.name} converts the batch"
     ours = code if ours is None else ours
     whole = replace(first, write=code, note=note, rldk=None if ours is None else f"create_ppo_config({ours})")
     return [

@@ -17,7 +17,7 @@ from rldk_maintenance.peer.command import add_command as add_peer
 from rldk_maintenance.tables.command import add_command as add_tables
 from rldk_trl.cli import run_command
 from rldk_trl.files import write_whole
-from rldk_trl.matrix.cells import Cell, all_cells, find_cell
+from rldk_trl.matrix.cells import all_cells, find_cell
 from rldk_trl.matrix.loader import checkout_root, load_matrix
 from rldk_trl.runner.uv_tool import find_uv, uv_environment
 
@@ -58,9 +58,10 @@ def _add_commands(commands: Any) -> None:
 def _lock(options: argparse.Namespace) -> None:
     _require_checkout("lock")
     matrix = load_matrix()
-    cells: list[Cell] = [find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
+    by_lock = {cell.lock_name: cell for cell in reversed(all_cells(matrix))}  # the first cell with this lock
+    wanted = [by_lock.get(name) or find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
     uv, environment = find_uv(), uv_environment()
-    for cell in cells:
+    for cell in {cell.lock_name: cell for cell in wanted}.values():
         if cell.expectation.phase == "resolve":
             print(f"{cell.id}: declared as not resolvable, so it has no lock")
             continue

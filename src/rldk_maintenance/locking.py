@@ -43,11 +43,13 @@ def render_lock(cell: Cell, lines: list[str]) -> str:
             raise ResolutionError(f"{cell.id}: uv printed {line!r}, not an exact pin; check the cell's requirements")
         pins[canonicalize_name(requirement.name)] = Version(specifiers[0].version).public
     stood = "as they stood on" if cell.lane.name == PERIOD else "resolved as of"
+    extra = cell.world.extra
+    place = f"lane {cell.lane.name}, with {extra.name}" if extra else f"lane {cell.lane.name}"
     header = [
-        f"# TRL {cell.release.version} (lane {cell.lane.name}): its dependencies {stood} {cell.cutoff},"
+        f"# TRL {cell.release.version} ({place}): its dependencies {stood} {cell.cutoff},"
         f" Python {cell.matrix.python}.",
-        f"# Use it with `pip install -c {cell.id}.txt trl`.",
-        f"# Made by `python -m rldk_maintenance lock {cell.id}` from matrix.toml: change that, not this.",
+        f"# Use it with `pip install -c {cell.lock_name}.txt trl`.",
+        f"# Made by `python -m rldk_maintenance lock {cell.lock_name}` from matrix.toml: change that, not this.",
         f"# inputs-sha256: {inputs_digest(cell)}",
     ]
     return "\n".join([*header, *(f"{name}=={pins[name]}" for name in sorted(pins))]) + "\n"

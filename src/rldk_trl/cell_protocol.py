@@ -16,6 +16,9 @@ EXCEPTION = "rldk_trl:exception"
 """The property of a failed test that names its exception's class. An error at collection has no properties: there
 the last line of the text is this name, ``: `` and ``Class: message``."""
 
+WORLD_VARIABLE = "RLDK_TRL_WORLD"
+"""Environment variable: set by what runs a cell to the name of its world; not set in the world single."""
+
 
 def read_import_failure(output: str) -> str | None:
     """``Class: message`` from the output of a pytest that ended with `IMPORT_FAILED`; None where it is not there."""

@@ -25,12 +25,14 @@ from urllib.request import url2pathname
 import nox
 
 from rldk_trl.errors import RldkTrlError, RunError
-from rldk_trl.matrix.cells import all_cells, select_cells
+from rldk_trl.matrix.cells import all_cells, cells_in_worlds, select_cells
 from rldk_trl.matrix.loader import checkout_root, load_matrix
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.report import write_reports
 from rldk_trl.report.options import report_options
 from rldk_trl.runner.cell import CellJob
 from rldk_trl.runner.choice import read_options
+from rldk_trl.runner.devices import device_name
 from rldk_trl.runner.disk import budget_bytes
 from rldk_trl.runner.session import keep_within, run_and_judge, watch_run
 from rldk_trl.runner.uv_tool import find_uv
@@ -50,6 +52,7 @@ def trl_matrix(
     sources: Sequence[str] | None = None,
     env: Mapping[str, str] | None = None,
     timeout_s: float = TIMEOUT_S,
+    worlds: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Declare the sessions ``trl_matrix`` (one per cell) and ``trl_report``.
 
@@ -65,25 +68,37 @@ def trl_matrix(
         tests: files and folders for pytest.
         install: arguments of ``uv pip install``, e.g. ``["-e", ".", "peft"]``; the lock constrains them.
         releases: a PEP 440 specifier, e.g. ``">=0.12,<1.13"``; default: all releases.
-        tags: only cells with all of these tags (smoke, period, today, step, train, no-ppo).
+        tags: only cells with all of these tags (smoke, period, today, step, train, no-ppo). Here a cell in a world
+            has the tags of its release's cell in the lane period too.
         sources: files and folders that a result depends on besides the tests, for its digest; default: ``src`` and
             ``pyproject.toml``, if they exist.
         env: environment variables for the cells; they override the usual ones (offline, no accelerator, one thread).
         timeout_s: seconds that a cell may take, installation included. The environment variable
             ``RLDK_TRL_CELL_TIMEOUT`` overrides it.
+        worlds: the worlds to run besides ``single``, each with its own files and folders for pytest, e.g.
+            ``{"ddp": ["tests/distributed"]}``. They have sessions such as ``trl_matrix(0.23.0-ddp)``, for the chosen
+            releases. In each, ``RLDK_TRL_WORLD`` names the world.
     """
     try:
         matrix = load_matrix()
-        cells = select_cells(all_cells(matrix), releases=releases, tags=tags)
+        tests_of = {SINGLE: tests, **(worlds or {})}
+        cells = select_cells(cells_in_worlds(all_cells(matrix), tests_of), releases=releases, tags=tags)
+        if worlds:
+            cells_in_worlds(cells, worlds)  # none is left without cells
         limit = _limit(timeout_s)
     except RldkTrlError as error:
         raise SystemExit(f"rldk-trl: {error}") from None
     by_id = {cell.id: cell for cell in cells}  # nox writes the parameters into its own JSON report
 
-    watch_run("trl_matrix", cells)
+    devices = {maker: device_name(maker) if maker else "" for maker in {cell.world.device for cell in cells}}
+    watch_run("trl_matrix", [cell for cell in cells if devices[cell.world.device] is not None])
 
     def run(session: nox.Session, cell: str) -> None:
         """Test one pinned TRL release; after --: --fresh, --only-failed, --since REV, and pytest's options."""
+        world = by_id[cell].world
+        device = devices[world.device]
+        if device is None:
+            session.skip(f"{cell}: no {world.device} device here ({world.device}-smi shows none); run it where one is")
         try:
             uv, asked, budget = find_uv(), read_options(session.posargs), budget_bytes(os.environ)
         except RldkTrlError as error:
@@ -96,7 +111,7 @@ def trl_matrix(
             root=root,
             python=Path(session.bin).resolve() / "python",
             uv=uv,
-            tests=tuple(tests),
+            tests=tuple(tests_of[world.name]),
             own=own_requirement(),
             install=tuple(install),
             args=asked.args,
@@ -104,6 +119,7 @@ def trl_matrix(
             base_env={name: value for name, value in outer.items() if value is not None},
             env=env or {},
             timeout_s=limit,
+            device=device,
         )
         if run_and_judge(session, job, asked):
             keep_within(session, budget, Path(session.virtualenv.location))

@@ -9,8 +9,9 @@ import types
 import pytest
 
 from rldk_trl import cli
-from rldk_trl.matrix.cells import all_cells
+from rldk_trl.matrix.cells import all_cells, cells_in_worlds
 from rldk_trl.matrix.loader import load_matrix
+from rldk_trl.matrix.schema import SINGLE
 
 
 def error_line(capsys) -> str:
@@ -22,12 +23,12 @@ def error_line(capsys) -> str:
 def test_releases(capsys):
     assert cli.main(["releases"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["TRL", "date", "API", "period", "today"]
+    assert header.split() == ["TRL", "date", "API", "period", "today", "ddp", "zero2", "zero3", "gpu"]
     assert [row.split()[0] for row in rows] == [release.version for release in load_matrix().releases]
     words = [row.split() for row in rows]
-    assert ["1.16.0", "2026-10-15", "none", "no-ppo", "no-ppo"] in words
-    assert ["0.1.0", "2022-05-15", "none", "listed", "listed"] in words
-    assert ["0.7.11", "2024-02-16", "step", "pass", "xfail"] in words
+    assert ["1.16.0", "2026-10-15", "none", "no-ppo", "no-ppo", "-", "-", "-", "-"] in words
+    assert ["0.1.0", "2022-05-15", "none", "listed", "listed", "-", "-", "-", "-"] in words
+    assert ["0.7.11", "2024-02-16", "step", "pass", "xfail", "pass", "-", "-", "-"] in words
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_report_is_written_where_one_stands(capsys, monkeypatch, tmp_path):
         ".matrix/report.html",
     ]
     assert len(json.loads((tmp_path / ".matrix" / "report.json").read_text())["cells"]) == len(
-        all_cells(load_matrix())
+        cells_in_worlds(all_cells(load_matrix()), [SINGLE])
     )
 
 

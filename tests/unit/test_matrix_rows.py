@@ -152,7 +152,7 @@ def test_draft_is_valid_and_marked(load):
     nasty = 'cannot import "x" \\ é'
     text = added(SHIPPED, "2.0.0", "train")
     said = nasty + " (/tmp/x/site-packages/trl/__init__.py)"
-    add_draft(text, Version("2.0.0"), "period", Expectation("xfail", said, "import", "ImportError"))
+    add_draft(text, Version("2.0.0"), {"lane": "period"}, Expectation("xfail", said, "import", "ImportError"))
     assert DRAFT in str(text)
     releases = load(text)
     declared = releases["2.0.0"].expectation
@@ -163,17 +163,17 @@ def test_draft_is_valid_and_marked(load):
 
 def test_a_draft_is_the_last_block_and_the_comments_behind_stay_behind():
     text = MatrixText(SHIPPED)
-    add_draft(text, Version("2.0.0"), "period", SEEN)
+    add_draft(text, Version("2.0.0"), {"lane": "period"}, SEEN)
     behind = SHIPPED.index("# Extra requirements for lane period")
     assert str(text) == SHIPPED[:behind] + DRAFTED + SHIPPED[behind:]
-    add_draft(text, Version("2.0.0"), "today", SEEN)
+    add_draft(text, Version("2.0.0"), {"lane": "today"}, SEEN)
     assert str(text) == SHIPPED[:behind] + DRAFTED + DRAFTED.replace("period", "today") + SHIPPED[behind:]
 
 
 def test_a_draft_in_a_file_without_blocks():
     only = f"[releases]\n{line_of('1.16.0')}\n"
     text = MatrixText(only)
-    add_draft(text, Version("2.0.0"), "period", SEEN)
+    add_draft(text, Version("2.0.0"), {"lane": "period"}, SEEN)
     assert str(text) + "\n" == f"{only}\n{DRAFTED}"
 
 

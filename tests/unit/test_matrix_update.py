@@ -16,6 +16,7 @@ from rldk_trl.errors import ResolutionError
 from rldk_trl.matrix.cells import all_cells, find_cell
 from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.locks import CONSTRAINTS
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.results import CellResult, result_files, write_result
 
@@ -57,6 +58,13 @@ def show(checkout: Path, cell: str, status: str, phase: str | None = None, reaso
     write_result(checkout, CellResult(cell, trl, lane or "period", status, phase, reason, 1.0, **more))
 
 
+def show_worlds(checkout: Path, status: str = "pass", **more) -> None:
+    """Let the pending cells of worlds other than single pass."""
+    for cell in pending_cells(load_matrix(checkout / "matrix.toml")):
+        if cell.world.name != SINGLE:
+            show(checkout, cell.id, status, **more)
+
+
 def test_nothing_new_changes_nothing(checkout):
     path = checkout / "matrix.toml"
     before = path.stat()
@@ -88,6 +96,7 @@ def test_a_hidden_release_comes_back_the_same(checkout, versions):
 def test_a_hidden_release_that_fails_as_its_block_says_comes_back_the_same(checkout, version, status, reason):
     path = hide(checkout, version)
     add_rows(path, FakeIndex(), LATER)
+    show_worlds(checkout)
     show(checkout, version, "pass")
     show(checkout, f"{version}-today", status, "import", reason)
     assert record(load_matrix(path), checkout) == []
@@ -98,6 +107,7 @@ def test_a_hidden_release_that_fails_as_its_block_says_comes_back_the_same(check
 def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout, said):
     path = hide(checkout, "0.6.0")
     add_rows(path, FakeIndex(), LATER)
+    show_worlds(checkout)
     show(checkout, "0.6.0", "pass")
     show(checkout, "0.6.0-today", "fail", "import", f"{said}KeyError: 1")
     assert record(load_matrix(path), checkout) == []
@@ -110,6 +120,7 @@ def test_failing_in_another_way_than_the_neighbours_is_a_draft(checkout, said):
 def test_passing_where_the_neighbours_fail_is_a_block_of_its_own(checkout):
     path = hide(checkout, "0.6.0")
     add_rows(path, FakeIndex(), LATER)
+    show_worlds(checkout)
     show(checkout, "0.6.0", "pass")
     show(checkout, "0.6.0-today", "xpass", None, "passed, but declared to fail")
     assert record(load_matrix(path), checkout) == []
@@ -130,11 +141,12 @@ def test_new_release_that_fails_is_a_draft_in_the_lanes_that_failed(checkout):
     assert add_rows(path, FakeIndex(v1_17_0="none", v2_0_0="train"), LATER) == ["1.17.0", "2.0.0"]
     matrix = load_matrix(path)
     ids = [cell.id for cell in pending_cells(matrix)]
-    assert ids == ["1.17.0", "1.17.0-today", "2.0.0", "2.0.0-today"]
+    assert ids == ["1.17.0", "1.17.0-today", "2.0.0", "2.0.0-today", "2.0.0-ddp"]
     show(checkout, "1.17.0", "no-ppo")
     show(checkout, "1.17.0-today", "no-ppo")
     show(checkout, "2.0.0", "fail", "test", "t.a: KeyError: 1", tests=TestCounts(passed=1, failed=1))
     result_files(checkout, "2.0.0").junit.write_text(JUNIT)
+    show_worlds(checkout)
     show(checkout, "2.0.0-today", "pass")
     assert record(matrix, checkout) == []
     after = load_matrix(path)
@@ -171,6 +183,7 @@ def test_a_release_that_fails_the_same_in_all_lanes_is_one_draft(checkout):
 def test_ppo_that_comes_back_and_fails_in_all_lanes_is_a_draft_for_each(checkout):
     path = checkout / "matrix.toml"
     add_rows(path, FakeIndex(v2_0_0="train"), LATER)
+    show_worlds(checkout)
     for cell in ("2.0.0", "2.0.0-today"):
         show(checkout, cell, "fail", "import", "KeyError: 1")
     assert record(load_matrix(path), checkout) == []
@@ -178,6 +191,24 @@ def test_ppo_that_comes_back_and_fails_in_all_lanes_is_a_draft_for_each(checkout
     assert {find_cell(load_matrix(path), cell).expectation.exception for cell in ("2.0.0", "2.0.0-today")} == {
         "KeyError"
     }
+
+
+def test_a_new_release_that_fails_in_a_world_only_is_a_draft_for_that_world(checkout):
+    path = checkout / "matrix.toml"
+    add_rows(path, FakeIndex(v2_0_0="train"), LATER)
+    for cell in ("2.0.0", "2.0.0-today"):
+        show(checkout, cell, "pass")
+    show_worlds(checkout, "fail", phase="test", reason="t.a: KeyError: 1", tests=TestCounts(passed=1, failed=1))
+    result_files(checkout, "2.0.0-ddp").junit.write_text(JUNIT)
+    assert record(load_matrix(path), checkout) == []
+    after = load_matrix(path)
+    declared = {cell: find_cell(after, cell).expectation for cell in ("2.0.0", "2.0.0-today", "2.0.0-ddp")}
+    assert {cell: one.status for cell, one in declared.items()} == {
+        "2.0.0": "pass",
+        "2.0.0-today": "pass",
+        "2.0.0-ddp": "xfail",
+    }
+    assert (declared["2.0.0-ddp"].phase, declared["2.0.0-ddp"].exception) == ("test", "KeyError")
 
 
 @pytest.mark.parametrize(
@@ -194,6 +225,7 @@ def test_ppo_that_comes_back_and_fails_in_all_lanes_is_a_draft_for_each(checkout
 def test_what_was_not_measured_stays_pending(checkout, shown):
     path = hide(checkout, "0.24.0")
     add_rows(path, FakeIndex(), LATER)
+    show_worlds(checkout)
     show(checkout, "0.24.0", "pass")
     if shown:
         show(checkout, "0.24.0-today", **shown)
@@ -205,19 +237,20 @@ def test_a_run_that_was_stopped_goes_on(checkout):
     path = hide(checkout, "0.24.0")
     assert add_rows(path, FakeIndex(), LATER) == ["0.24.0"]
     assert add_rows(path, FakeIndex(), LATER) == []
-    assert [cell.id for cell in pending_cells(load_matrix(path))] == ["0.24.0", "0.24.0-today"]
+    assert [cell.id for cell in pending_cells(load_matrix(path))] == ["0.24.0", "0.24.0-today", "0.24.0-ddp"]
 
 
 def test_only_missing_and_stale_locks_are_resolved(monkeypatch, tmp_path):
     matrix = load_matrix()
     for cell in all_cells(matrix):
-        (tmp_path / f"{cell.id}.txt").write_bytes((CONSTRAINTS / f"{cell.id}.txt").read_bytes())
+        (tmp_path / f"{cell.lock_name}.txt").write_bytes((CONSTRAINTS / f"{cell.lock_name}.txt").read_bytes())
     (tmp_path / "0.24.0.txt").unlink()
     (tmp_path / "0.25.0-today.txt").write_bytes((tmp_path / "0.25.1-today.txt").read_bytes())
     # Stands in for uv: what it resolves is in the shipped locks.
-    shipped = {cell.id: (CONSTRAINTS / f"{cell.id}.txt").read_text() for cell in all_cells(matrix)}
-    monkeypatch.setattr(locking, "resolve", lambda cell, _uv, _env: pins_of(shipped[cell.id]))
-    assert add_locks(matrix, "uv", {}, tmp_path) == ["0.24.0.txt", "0.25.0-today.txt"]
+    shipped = {cell.lock_name: (CONSTRAINTS / f"{cell.lock_name}.txt").read_text() for cell in all_cells(matrix)}
+    (tmp_path / "0.23.0-deepspeed.txt").unlink()  # of two cells
+    monkeypatch.setattr(locking, "resolve", lambda cell, _uv, _env: pins_of(shipped[cell.lock_name]))
+    assert add_locks(matrix, "uv", {}, tmp_path) == ["0.23.0-deepspeed.txt", "0.24.0.txt", "0.25.0-today.txt"]
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         f"{name}.txt": text for name, text in shipped.items()
     }

@@ -60,6 +60,9 @@ trl_matrix(tests=["tests"], install=["-e", "."], {choice})
         ('releases=">=0.25.1,<0.26.1"', {"0.25.1", "0.25.1-today", "0.26.0", "0.26.0-today"}),
         ('tags=["smoke", "step"]', {"0.11.4"}),
         ('releases="<1.13", tags=["smoke"]', SMOKE - {"1.16.0"}),
+        ('releases="==0.24.0", worlds={"ddp": ["t"]}', {"0.24.0", "0.24.0-today", "0.24.0-ddp"}),
+        ('tags=["smoke", "step"], worlds={"ddp": ["t"], "gpu": ["t"]}', {"0.11.4", "0.11.4-ddp", "0.11.4-gpu"}),
+        ('releases="==0.24.0", tags=["ddp"], worlds={"ddp": ["t"]}', {"0.24.0-ddp"}),
     ],
 )
 def test_downstream(tmp_path, choice, cells):
@@ -73,6 +76,8 @@ def test_downstream(tmp_path, choice, cells):
     [
         ('releases="==0.20.9"', {}, "rldk-trl: releases='==0.20.9', tags=[]: no cell matches"),
         ('releases="0.20"', {}, "not a PEP 440 specifier"),
+        ('worlds={"dpp": ["t"]}', {}, "world 'dpp': it has none of these cells; use one of single, ddp, zero2,"),
+        ('releases=">=1.13", worlds={"ddp": ["t"]}', {}, "world 'ddp': it has none of these cells; use one of single"),
         ("timeout_s=0", {}, "write a number of seconds above 0"),
         ("", {"RLDK_TRL_CELL_TIMEOUT": "soon"}, "RLDK_TRL_CELL_TIMEOUT=soon"),
     ],
@@ -84,6 +89,25 @@ def test_downstream_mistake_is_one_line(tmp_path, choice, environ, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_smoke_releases_of_a_world():
+    names = set(listed(ROOT / "noxfile.py", "-t", "smoke-ddp"))
+    assert names == {f"trl_matrix({name}-ddp)" for name in SMOKE - {"1.16.0"}}
+
+
+def test_a_cell_that_needs_a_device_is_skipped_in_one_line_without_one(tmp_path):
+    choice = 'releases="==0.23.0", tags=["gpu"], worlds={"gpu": ["tests"]}'
+    (tmp_path / "noxfile.py").write_text(DOWNSTREAM.format(choice=choice))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "bin" / "nvidia-smi").chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = nox(tmp_path / "noxfile.py", "--no-venv", "-s", "trl_matrix(0.23.0-gpu)", PATH=path)
+    assert done.returncode == 0, done.stderr
+    said = "0.23.0-gpu: no nvidia device here (nvidia-smi shows none); run it where one is"
+    assert sum(said in line for line in done.stderr.splitlines()) == 1
+    assert not (tmp_path / ".matrix").exists()
 
 
 def test_nothing_imports_pytest(tmp_path):

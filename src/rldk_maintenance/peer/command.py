@@ -19,7 +19,7 @@ from rldk_maintenance.peer.stand_ins import make_stand_ins
 from rldk_maintenance.peer.ways import RECORD_VARIABLE, WAY_VARIABLE, WAYS
 from rldk_trl.files import write_whole
 from rldk_trl.matrix.loader import checkout_root
-from rldk_trl.runner.cell import CELL_ENV
+from rldk_trl.runner.environment import CELL_ENV
 from rldk_trl.runner.junit import JUnitReport, read_junit
 
 _REPOSITORY = "https://github.com/huggingface/trl"

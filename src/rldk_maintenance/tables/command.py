@@ -11,8 +11,9 @@ from rldk_maintenance.tables import defaults, failures_page, measured_page
 from rldk_maintenance.tables.collect import combine, disagreements, read_notes
 from rldk_maintenance.tables.data import DATA_FILE, Measured, load, write
 from rldk_trl.files import write_whole
-from rldk_trl.matrix.cells import all_cells
+from rldk_trl.matrix.cells import all_cells, cells_in_worlds
 from rldk_trl.matrix.loader import checkout_root, load_matrix
+from rldk_trl.matrix.schema import SINGLE
 
 _MADE = {
     "docs/failures.md": failures_page.render,
@@ -58,7 +59,7 @@ def _tables(options: argparse.Namespace) -> None:
 
 
 def _measure(root: Path, *, partial: bool) -> Measured:
-    cells = all_cells(load_matrix())
+    cells = cells_in_worlds(all_cells(load_matrix()), [SINGLE])
     noted = read_notes(root, cells, partial=partial)
     odd = disagreements(noted)
     if odd:

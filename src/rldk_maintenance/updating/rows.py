@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -61,7 +62,8 @@ class MatrixText:
     def expects(self) -> list[ExpectBlock]:
         """The blocks that say what is expected."""
         bodies = enumerate(self.content.get("expect", []), start=1)
-        return [read_expect(body, f"matrix.toml: expect number {at}", self.content["lanes"]) for at, body in bodies]
+        lanes, worlds = self.content["lanes"], self.content.get("worlds", {})
+        return [read_expect(body, f"matrix.toml: expect number {at}", lanes, worlds) for at, body in bodies]
 
     def below(self, version: Version) -> Version | None:
         """The nearest lower release."""
@@ -82,14 +84,19 @@ class MatrixText:
         if not trivia.comment:
             trivia.comment_ws = ""
 
-    def add_expect(self, version: Version, lane: str | None, expected: Expectation, mark: str | None = None) -> None:
-        """Add a block for one release behind the others, under a mark for a person if one is given."""
+    def add_expect(
+        self, version: Version, place: Mapping[str, str], expected: Expectation, mark: str | None = None
+    ) -> None:
+        """Add a block for one release behind the others, under a mark for a person if one is given.
+
+        ``place``: the lane or the world of the block, by its key; empty for all lanes.
+        """
         block = tomlkit.table()
         block.trivia.indent = "\n"
         if mark is not None:
             block.add(tomlkit.comment(mark.removeprefix("# ")))
         keys = ("status", "phase", "exception", "cause", "reason", "instead")
-        values = {"releases": f"=={version}", "lane": lane} | {key: getattr(expected, key) for key in keys}
+        values = {"releases": f"=={version}", **place} | {key: getattr(expected, key) for key in keys}
         block.update({key: value for key, value in values.items() if value is not None})
         blocks = cast(AoT, self._document.setdefault("expect", tomlkit.aot()))
         if blocks:
@@ -124,16 +131,16 @@ def add_release(text: MatrixText, version: Version, uploaded: datetime.date, api
     mark = "" if listed else f" {PENDING}{why}"
     text.add_line(version, f"{key:<{_KEY_WIDTH}} = {{ {', '.join(parts)} }}{mark}")
     if not fits:
-        text.add_expect(version, None, NO_PPO if api == "none" else Expectation())
+        text.add_expect(version, {}, NO_PPO if api == "none" else Expectation())
 
 
-def add_draft(text: MatrixText, version: Version, lane: str | None, seen: Expectation) -> None:
+def add_draft(text: MatrixText, version: Version, place: Mapping[str, str], seen: Expectation) -> None:
     """Add an expected failure as measured, valid and marked: a person has to say the rest."""
     below = text.below(version)
     instead = "not known yet" if below is None else f"TRL {below} is the release before"
     reason = _PATH.sub("", str(seen.reason))
     expected = Expectation("xfail", reason, seen.phase, seen.exception, cause="ours", instead=instead)
-    text.add_expect(version, lane, expected, DRAFT)
+    text.add_expect(version, place, expected, DRAFT)
 
 
 def _cutoff(uploaded: datetime.date, today: datetime.date, days: int) -> tuple[datetime.date | None, str]:

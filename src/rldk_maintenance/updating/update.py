@@ -31,7 +31,7 @@ from rldk_trl.files import write_whole
 from rldk_trl.matrix.cells import Cell, all_cells
 from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.locks import CONSTRAINTS, read_lock
-from rldk_trl.matrix.schema import LATE_PHASES, Api, Expectation, Matrix, Phase
+from rldk_trl.matrix.schema import LATE_PHASES, SINGLE, Api, Expectation, Matrix, Phase
 from rldk_trl.runner.junit import JUnitError, read_junit
 from rldk_trl.runner.outcome import otherwise_than
 from rldk_trl.runner.results import CellResult, read_result, result_files
@@ -143,17 +143,18 @@ def add_locks(matrix: Matrix, uv: str, environment: dict[str, str], folder: Path
 
 
 def pending_cells(matrix: Matrix) -> list[Cell]:
-    """The cells that no run has measured yet."""
+    """The cells that no run has measured yet, without those that need an accelerator."""
     pending = MatrixText(matrix.path.read_text(encoding="utf-8")).pending
-    return [cell for cell in all_cells(matrix) if cell.release.parsed in pending]
+    return [cell for cell in all_cells(matrix) if cell.release.parsed in pending and cell.world.device is None]
 
 
 def record(matrix: Matrix, root: Path) -> list[str]:
     """Write into the pending rows what their cells under ``root`` have shown; returns those that stay pending."""
     text = MatrixText(matrix.path.read_text(encoding="utf-8"))
     left = []
+    pending = pending_cells(matrix)
     for version in text.pending:
-        cells = [cell for cell in all_cells(matrix) if cell.release.parsed == version]
+        cells = [cell for cell in pending if cell.release.parsed == version]
         seen = [(cell, found) for cell in cells if (found := _measured(root, cell)) is not None]
         if len(seen) < len(cells):
             left.append(str(version))
@@ -193,15 +194,26 @@ def _raised(root: Path, result: CellResult, reason: str) -> str | None:
 
 
 def _record_surprises(text: MatrixText, version: Version, seen: Sequence[tuple[Cell, Expectation]]) -> None:
-    """Add a block for each lane where a release did not do what is declared; only one where all lanes did the same."""
-    new = {cell.lane.name: found for cell, found in seen if not _alike(found, cell.expectation)}
-    own = any(block.rank and block.matches(str(version)) for block in text.expects)
-    one_for_all = len(new) == len(seen) and len(set(new.values())) == 1 and not own
-    for lane, found in [(None, seen[0][1])] if one_for_all else new.items():
+    """Add a block for each lane or world where a release did not do what is declared.
+
+    There is only one block for all lanes if they did the same.
+    """
+    new = [(cell, found) for cell, found in seen if not _alike(found, cell.expectation)]
+    single = [found for cell, found in new if cell.world.name == SINGLE]
+    lanes = [cell for cell, _ in seen if cell.world.name == SINGLE]
+    own = any(block.rank and block.world is None and block.matches(str(version)) for block in text.expects)
+    one_for_all = len(single) == len(lanes) and len(set(single)) == 1 and not own
+    blocks: list[tuple[dict[str, str], Expectation]] = [({}, single[0])] if one_for_all else []
+    for cell, found in new:
+        if cell.world.name != SINGLE:
+            blocks.append(({"world": cell.world.name}, found))
+        elif not one_for_all:
+            blocks.append(({"lane": cell.lane.name}, found))
+    for place, found in blocks:
         if found.status == "xfail":
-            add_draft(text, version, lane, found)
+            add_draft(text, version, place, found)
         else:
-            text.add_expect(version, lane, found)
+            text.add_expect(version, place, found)
 
 
 def _alike(one: Expectation, other: Expectation) -> bool:

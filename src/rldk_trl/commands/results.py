@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rldk_trl.matrix.cells import all_cells, select_cells
+from rldk_trl.matrix.cells import all_cells, cells_in_worlds, select_cells
 from rldk_trl.matrix.loader import load_matrix
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.report.merge import merge_results
 from rldk_trl.report.options import add_report_options
 from rldk_trl.report.shards import MOST_JOBS, job_matrix, known_durations, make_shards
@@ -21,6 +22,7 @@ def add_commands(commands: Any) -> None:
     matrix.add_argument("--shards", type=int, metavar="N", default=1, help=f"number of machines, up to {MOST_JOBS}")
     matrix.add_argument("--releases", metavar="SPECIFIER", help='only these releases, e.g. ">=0.12,<1.13"')
     matrix.add_argument("--tag", action="append", default=[], help="only cells with this tag, e.g. smoke, period")
+    matrix.add_argument("--world", action="append", help=f"cells in this world (default: {SINGLE}); repeatable")
     matrix.add_argument("--json", action="store_true", help="print a `strategy.matrix` for GitHub Actions")
     matrix.set_defaults(run=_matrix)
 
@@ -36,7 +38,8 @@ def add_commands(commands: Any) -> None:
 
 
 def _matrix(options: argparse.Namespace) -> None:
-    cells = select_cells(all_cells(load_matrix()), releases=options.releases, tags=options.tag)
+    cells = cells_in_worlds(all_cells(load_matrix()), options.world or [SINGLE])
+    cells = select_cells(cells, releases=options.releases, tags=options.tag)
     shards = make_shards(cells, options.shards, known_durations(Path.cwd(), cells))
     if options.json:
         print(json.dumps(job_matrix(shards)))

@@ -1,4 +1,4 @@
-"""Read the matrix: rows, lanes, expectations, cells and locks.
+"""Read the matrix: rows, lanes, worlds, expectations, cells and locks.
 
 Nothing here runs a cell or writes a file.
 """

@@ -30,9 +30,10 @@ class Block:
 
 @dataclass(frozen=True)
 class ExpectBlock(Block):
-    """An ``[[expect]]`` block. ``lane`` is None if the block applies to every lane."""
+    """An ``[[expect]]`` block. ``lane`` is None if the block applies to every lane, ``world`` for the world single."""
 
     lane: str | None
+    world: str | None
     expectation: Expectation
 
     @property
@@ -44,50 +45,58 @@ class ExpectBlock(Block):
 
 @dataclass(frozen=True)
 class RequireBlock(Block):
-    """A ``[[require]]`` block."""
+    """A ``[[require]]`` block. With ``extra``, it changes what that extra requires of the same packages."""
 
     requires: tuple[str, ...]
+    extra: str | None
 
 
-def read_expect(body: object, where: str, lanes: Collection[str]) -> ExpectBlock:
+def read_expect(body: object, where: str, lanes: Collection[str], worlds: Collection[str] = ()) -> ExpectBlock:
     """Read one ``[[expect]]`` block."""
     table = Table(body, where)
     releases = table.specifier("releases")
     table.where = f"{where} ({releases})"
     lane = table.choice("lane", tuple(lanes))
+    world = table.choice("world", tuple(worlds))
     expectation = _expectation(table)
     table.finish()
     if expectation.status == "listed" and lane is not None:
         raise table.error('`status` is "listed", which applies to all lanes; remove `lane` or write "xfail"')
-    return ExpectBlock(table.where, releases, lane, expectation)
+    if world is not None and (lane is not None or expectation.status in ("no-ppo", "listed")):
+        raise table.error("a world has only releases with PPO, in the lane period; remove `world`, or `lane`")
+    return ExpectBlock(table.where, releases, lane, world, expectation)
 
 
-def read_require(body: object, where: str) -> RequireBlock:
+def read_require(body: object, where: str, extras: Collection[str] = ()) -> RequireBlock:
     """Read one ``[[require]]`` block."""
     table = Table(body, where)
     releases = table.specifier("releases")
     table.where = f"{where} ({releases})"
+    extra = table.choice("extra", tuple(extras))
     requires = table.requirements("requires", RESERVED)
     table.finish()
     if not requires:
         raise table.error('`requires` is missing or empty; write e.g. ["numpy<2"]')
-    return RequireBlock(table.where, releases, requires)
+    return RequireBlock(table.where, releases, requires, extra)
 
 
-def declared(blocks: Sequence[ExpectBlock], version: str, lane: str) -> Expectation:
-    """Return what the blocks declare for a release in a lane: a pass if no block applies.
+def declared(blocks: Sequence[ExpectBlock], version: str, lane: str, world: str | None = None) -> Expectation:
+    """Return what the blocks declare for a release in a lane and a world (None: single): a pass if no block applies.
 
     A block for one release wins over a block for a range, so that an exception leaves the range as it is.
 
     Raises:
         MatrixError: two blocks of the same rank apply.
     """
-    found = [block for block in blocks if block.lane in (lane, None) and block.matches(version)]
+    found = [
+        block for block in blocks if block.lane in (lane, None) and block.world == world and block.matches(version)
+    ]
     if not found:
         return Expectation()
     first, *more = (block for block in found if block.rank == max(other.rank for other in found))
     if more:
-        raise MatrixError(f"{more[0].where}: {version} already has a block for lane {lane}; narrow one of the two")
+        place = f"lane {lane}" if world is None else f"world {world}"
+        raise MatrixError(f"{more[0].where}: {version} already has a block for {place}; narrow one of the two")
     return first.expectation
 
 

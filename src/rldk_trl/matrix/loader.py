@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from datetime import date, timedelta
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import cast, get_args
 
 from rldk_trl.errors import MatrixError
-from rldk_trl.matrix.blocks import RESERVED, declared, mismatch, read_expect, read_require
-from rldk_trl.matrix.schema import PERIOD, Api, Expectation, Fixed, Lane, Matrix, Release
+from rldk_trl.matrix.blocks import RESERVED, Block, declared, mismatch, read_expect, read_require
+from rldk_trl.matrix.schema import PERIOD, SINGLE_WORLD, Api, Expectation, Fixed, Lane, Matrix, Release
 from rldk_trl.matrix.table import Table
+from rldk_trl.matrix.worlds import WorldTable, read_extra, read_world, with_changes
 
 SCHEMA = 2
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -60,8 +62,16 @@ def load_matrix(path: Path | None = None) -> Matrix:
     names = [lane.name for lane in lanes]
     if PERIOD not in names:
         raise top.error(f"`lanes` has no {PERIOD}; add [lanes.{PERIOD}]")
-    expects = [read_expect(body, where, names) for body, where in _blocks(top, "expect")]
-    requiring = [read_require(body, where) for body, where in _blocks(top, "require")]
+    extras = {
+        name: read_extra(name, body, f"{path.name}: extra {name}", names)
+        for name, body in (top.optional("extras", dict) or {}).items()
+    }
+    worlds = {
+        name: read_world(name, body, f"{path.name}: world {name}", names, extras)
+        for name, body in (top.optional("worlds", dict) or {}).items()
+    }
+    expects = [read_expect(body, where, names, worlds) for body, where in _blocks(top, "expect")]
+    requiring = [read_require(body, where, extras) for body, where in _blocks(top, "require")]
     lines = top.required("releases", dict)
     top.finish()
     releases = []
@@ -69,11 +79,19 @@ def load_matrix(path: Path | None = None) -> Matrix:
         top.normal_version("a key of `releases`", version)
         table = Table(body, f"{path.name}: release {version}")
         expectations = {lane: declared(expects, version, lane) for lane in names}
-        more = [one for block in requiring if block.matches(version) for one in block.requires]
-        releases.append(_release(version, table, period_days, tuple(dict.fromkeys(more)), expectations))
-    for block in [*expects, *requiring]:
-        if not any(block.matches(version) for version in lines):
-            raise MatrixError(f"{block.where}: `releases` matches no release; correct it or remove the block")
+        matching = [block for block in requiring if block.matches(version)]
+        more = [one for block in matching if block.extra is None for one in block.requires]
+        release = _release(version, table, period_days, tuple(dict.fromkeys(more)), expectations)
+        found = [one.world for one in worlds.values() if one.has(version, release.api, release.smoke)]
+        in_worlds = {world.name: declared(expects, version, PERIOD, world.name) for world in found}
+        in_extras = {one.extra.name: with_changes(one.extra, matching) for one in found if one.extra}
+        releases.append(dataclasses.replace(release, worlds=in_worlds, extras=in_extras))
+    for expect in expects:
+        _require_match(expect, [one for one in releases if expect.world is None or expect.world in one.worlds])
+    for require in requiring:
+        _require_match(require, [one for one in releases if require.extra is None or require.extra in one.extras])
+    for world in worlds.values():
+        _require_releases(world, releases)
     return Matrix(
         path=path,
         python=python,
@@ -81,6 +99,7 @@ def load_matrix(path: Path | None = None) -> Matrix:
         requires=requires,
         fixed=fixed_part,
         lanes=lanes,
+        worlds=(SINGLE_WORLD, *(one.world for one in worlds.values())),
         releases=tuple(sorted(releases, key=lambda release: release.parsed)),
     )
 
@@ -134,5 +153,25 @@ def _release(
             raise table.error("a listed release is not run; remove its `cutoff`, `smoke` and other blocks")
         cutoff = uploaded
     return Release(
-        version, uploaded, cutoff or uploaded + timedelta(days=period_days), api, smoke, requires, expectations
+        version=version,
+        date=uploaded,
+        cutoff=cutoff or uploaded + timedelta(days=period_days),
+        api=api,
+        smoke=smoke,
+        requires=requires,
+        expectations=expectations,
+        worlds={},
+        extras={},
     )
+
+
+def _require_match(block: Block, releases: list[Release]) -> None:
+    if not any(block.matches(release.version) for release in releases):
+        raise MatrixError(f"{block.where}: `releases` matches no release; correct it or remove the block")
+
+
+def _require_releases(table: WorldTable, releases: list[Release]) -> None:
+    with_ppo = [release.version for release in releases if release.api != "none"]
+    for one in table.releases:
+        if not any(one.contains(version, prereleases=True) for version in with_ppo):
+            raise MatrixError(f"{table.where}: `releases` has {str(one)!r}; no release with PPO matches; correct it")

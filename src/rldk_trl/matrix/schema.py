@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ Phase = Literal["resolve", "install", "import", "test"]
 Cause = Literal["trl", "dependency", "ours"]
 
 PERIOD = "period"
+SINGLE = "single"
 # Python runs in these phases, so a failure has an exception class.
 LATE_PHASES = ("import", "test")
 
@@ -48,8 +50,51 @@ class Lane:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """Packages that are resolved as of ``date`` in every cell with an older cut-off."""
+
+    date: datetime.date
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Requirements that a world adds to the lane period. Worlds with the same extra share their locks.
+
+    ``fixed``: what is resolved as of another date. ``build``: packages that are built in the finished environment,
+    without isolation, and the environment variables for it.
+    """
+
+    name: str
+    fixed: Fixed
+    requires: tuple[str, ...]
+    build: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class World:
+    """On what a cell's tests run: one process (``single``), several, or an accelerator.
+
+    ``device``: the maker of the accelerator that the world needs, or None. ``extra``: what else is installed.
+    """
+
+    name: str
+    about: str
+    extra: Extra | None = None
+    device: str | None = None
+
+
+SINGLE_WORLD = World(SINGLE, "one process, no accelerator")
+"""Every release is in this world, in every lane. The other worlds are in the lane period."""
+
+
+@dataclass(frozen=True)
 class Release:
-    """One TRL release. ``requires`` is for the lane period: what the release needs and does not declare."""
+    """One TRL release. ``requires`` is for the lane period: what the release needs and does not declare.
+
+    ``expectations``: by lane, in the world single. ``worlds``: by world, for the other worlds that the release is in.
+    ``extras``: by extra, what it requires for this release.
+    """
 
     version: str
     date: datetime.date
@@ -58,6 +103,8 @@ class Release:
     smoke: bool
     requires: tuple[str, ...]
     expectations: dict[str, Expectation]
+    worlds: dict[str, Expectation]
+    extras: dict[str, tuple[str, ...]]
 
     @property
     def listed(self) -> bool:
@@ -74,22 +121,14 @@ class Release:
         """What is declared for this release in the lane period."""
         return self.expected(PERIOD)
 
-    def expected(self, lane: str) -> Expectation:
-        """What is declared for this release in a lane."""
-        return self.expectations[lane]
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Packages that are resolved as of ``date`` in every cell with an older cut-off."""
-
-    date: datetime.date
-    packages: tuple[str, ...]
+    def expected(self, lane: str, world: str = SINGLE) -> Expectation:
+        """What is declared for this release in a lane and a world."""
+        return self.expectations[lane] if world == SINGLE else self.worlds[world]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The whole of ``matrix.toml``, with the releases in ascending order."""
+    """The whole of ``matrix.toml``, with the releases in ascending order. ``worlds`` begins with single."""
 
     path: Path
     python: str
@@ -97,6 +136,7 @@ class Matrix:
     requires: tuple[str, ...]
     fixed: Fixed
     lanes: tuple[Lane, ...]
+    worlds: tuple[World, ...]
     releases: tuple[Release, ...]
 
     @property

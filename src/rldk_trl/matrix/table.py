@@ -98,6 +98,13 @@ class Table:
         except InvalidSpecifier:
             raise self.error(f'`{key}` is {text!r}; write a PEP 440 specifier such as ">=0.12,<1.13"') from None
 
+    def specifiers(self, key: str) -> tuple[SpecifierSet, ...]:
+        """Take a list of PEP 440 specifiers; empty if the key is missing."""
+        try:
+            return tuple(SpecifierSet(text) for text in self.strings(key))
+        except InvalidSpecifier as error:
+            raise self.error(f'`{key}`: {error}; write PEP 440 specifiers such as ">=0.12,<1.13"') from None
+
     def version(self, key: str) -> str:
         """Take a PEP 440 version in its normal form."""
         return self.normal_version(f"`{key}`", self.required(key, str))

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from rldk_trl.matrix.schema import Release
+from rldk_trl.matrix.schema import SINGLE, Release
 from rldk_trl.report.compare import Changes
 from rldk_trl.report.rows import ReportRow
 
@@ -15,6 +15,8 @@ _COLUMNS = ("TRL", "lane", "API", "transformers", "torch", "status", "expected",
 
 def render_markdown(rows: Sequence[ReportRow], listed: Iterable[Release] = (), changes: Changes | None = None) -> str:
     """Return the report: a line of totals, the changes (if there is a comparison) and one table."""
+    worlds = any(row.world != SINGLE for row in rows)
+    columns = (*_COLUMNS[:2], *(["world"] if worlds else []), *_COLUMNS[2:])
     run = [row for row in rows if row.ran]
     good = sum(row.as_declared for row in rows)
     lines = [
@@ -24,13 +26,14 @@ def render_markdown(rows: Sequence[ReportRow], listed: Iterable[Release] = (), c
         f" {len(rows) - len(run)} not run.",
         "",
         *(() if changes is None else _changes(changes)),
-        _line(_COLUMNS),
-        _line(["---"] * len(_COLUMNS)),
+        _line(columns),
+        _line(["---"] * len(columns)),
     ]
     for row in rows:
         values = (
             row.trl,
             row.lane,
+            *([row.world] if worlds else []),
             row.api,
             row.transformers,
             row.torch,

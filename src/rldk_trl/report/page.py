@@ -14,7 +14,7 @@ from typing import Any
 from rldk.integrations.trl import check_trl_compatibility
 from rldk_trl.errors import ResultError
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.schema import Release
+from rldk_trl.matrix.schema import SINGLE, Release
 from rldk_trl.report.compare import Changes
 from rldk_trl.report.logs import LINES_DECLARED, LINES_OTHERWISE, LogEnd, log_end
 from rldk_trl.report.rows import NOT_RUN, ReportRow, trained
@@ -83,7 +83,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class ReleaseView:
-    """One line of the page's table. ``cells``: by lane; empty for a release that is only listed."""
+    """One line of the page's table. ``cells``: by lane or world; empty for a release that is only listed."""
 
     version: str
     date: str
@@ -136,11 +136,12 @@ def page_content(
     """Return everything that the template shows."""
     releases = _releases(root, cells, rows, listed)
     views = [view for release in releases for view in release.cells.values()]
-    lanes = {cell.lane.name: cell.lane.about for cell in cells}
+    columns = {cell.column: (cell.lane if cell.world.name == SINGLE else cell.world).about for cell in cells}
     counts = Counter(row.status for row in rows)
     return {
         "bands": [(one, list(group)) for one, group in groupby(releases, lambda release: release.generation)],
-        "lanes": lanes,
+        "columns": columns,
+        "worlds": any(cell.world.name != SINGLE for cell in cells),
         "generations": [one for one in GENERATIONS.values() if any(r.generation == one for r in releases)],
         "counts": [(sign, counts[status]) for status, sign in SIGNS.items() if counts[status]],
         "attention": [view for view in views if view.row.ran and not view.row.as_declared],
@@ -165,7 +166,7 @@ def _releases(
     known = {cell.release.version: cell.release for cell in cells} | {release.version: release for release in listed}
     for cell in cells:
         view = _cell(root, by_id[cell.id], longest)
-        views.setdefault(cell.release.version, {})[cell.lane.name] = view
+        views.setdefault(cell.release.version, {})[cell.column] = view
     ordered = sorted(known.values(), key=lambda release: release.parsed)
     return [
         ReleaseView(

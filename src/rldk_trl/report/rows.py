@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rldk_trl.matrix.cells import Cell
-from rldk_trl.matrix.schema import PERIOD
+from rldk_trl.matrix.schema import PERIOD, SINGLE
 from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.outcome import DECLARED
-from rldk_trl.runner.results import CellResult, read_result
+from rldk_trl.runner.results import CellResult, read_result, result_files
 
 NOT_RUN = "not run"
 
@@ -42,6 +42,8 @@ class ReportRow:
     tests: TestCounts | None = None
     finished: str = ""
     packages: dict[str, str] = field(default_factory=dict)
+    world: str = SINGLE
+    device: str = ""
 
     @property
     def ran(self) -> bool:
@@ -49,9 +51,20 @@ class ReportRow:
         return self.status != NOT_RUN
 
     @property
+    def column(self) -> str:
+        """The cell's place beside the other cells of its release (`Cell.column`)."""
+        return self.lane if self.world == SINGLE else self.world
+
+    @property
     def part(self) -> str | None:
         """A note that only a part of the cell's tests was run, or None."""
         return f"run in part: {' '.join(self.args)}" if self.args else None
+
+
+def shown_cells(root: Path, cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells without those of worlds that have no result, if cells of the world single are left."""
+    ran = {cell.world.name for cell in cells if result_files(root, cell.id).json.exists()}
+    return [cell for cell in cells if cell.world.name in {SINGLE, *ran}] or list(cells)
 
 
 def report_rows(root: Path, cells: Iterable[Cell]) -> list[ReportRow]:
@@ -70,6 +83,7 @@ def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
         cell=cell.id,
         trl=cell.release.version,
         lane=cell.lane.name,
+        world=cell.world.name,
         api=cell.release.api,
         transformers=None,
         torch=None,
@@ -97,14 +111,15 @@ def report_row(cell: Cell, result: CellResult | None) -> ReportRow:
         tests=result.tests,
         finished=result.finished,
         packages=result.packages,
+        device=result.device,
     )
 
 
 def trained(rows: Sequence[ReportRow]) -> tuple[int, int]:
     """Return on how many releases PPO trains, and how many releases have PPO.
 
-    Only the lane period counts. If there is no row of that lane, every row counts.
+    Only the lane period counts, in the world single. If there is no such row, every row counts.
     """
-    lane = PERIOD if any(row.lane == PERIOD for row in rows) else None
-    wanted = [row for row in rows if row.api != "none" and lane in (row.lane, None)]
+    column = PERIOD if any(row.column == PERIOD for row in rows) else None
+    wanted = [row for row in rows if row.api != "none" and column in (row.column, None)]
     return sum(row.status == "pass" and row.as_declared for row in wanted), len(wanted)

@@ -15,7 +15,7 @@ from rldk_trl.report.badge import render_badge
 from rldk_trl.report.compare import find_changes
 from rldk_trl.report.markdown import render_markdown
 from rldk_trl.report.page import render_page
-from rldk_trl.report.rows import report_rows
+from rldk_trl.report.rows import report_rows, shown_cells
 
 FOLDER = Path(".matrix")
 
@@ -27,7 +27,7 @@ def write_reports(
 
     Args:
         root: the folder that holds ``.matrix``.
-        cells: the cells that were to run.
+        cells: the cells that were to run. Worlds without any result are left out.
         listed: releases to name although they are not run.
         compare: another run (its results, or its ``report.json``) to show what changed since.
 
@@ -38,7 +38,7 @@ def write_reports(
         ResultError: a result file, or ``compare``, cannot be read; a report cannot be written; or Jinja is not
             installed (the other three reports are written first).
     """
-    cells = list(cells)
+    cells = shown_cells(root, list(cells))
     rows = report_rows(root, cells)
     changes = find_changes(compare, cells, rows) if compare else None
     content = {

@@ -7,39 +7,28 @@ import hashlib
 import json
 import platform
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rldk_trl.cell_protocol import CHECK_VARIABLE, EXCEPTIONS_VARIABLE, IMPORT_FAILED, read_import_failure
+from rldk_trl.cell_protocol import IMPORT_FAILED, read_import_failure
 from rldk_trl.errors import ResolutionError, RldkTrlError, RunError
 from rldk_trl.files import tree_digest
 from rldk_trl.matrix.cells import Cell
 from rldk_trl.matrix.locks import CONSTRAINTS, inputs_digest, lock_path, read_lock
-from rldk_trl.matrix.schema import Phase
+from rldk_trl.matrix.schema import SINGLE, Phase
 from rldk_trl.runner.dependencies import reachable_files
+from rldk_trl.runner.environment import cell_environment
+from rldk_trl.runner.installing import install_commands
 from rldk_trl.runner.junit import JUnitError, read_junit
 from rldk_trl.runner.outcome import Observed, classify, one_line
 from rldk_trl.runner.process import run_logged
 from rldk_trl.runner.resolving import resolve
 from rldk_trl.runner.results import CellResult, ResultFiles, result_files, write_result
 from rldk_trl.runner.uv_tool import uv_environment
-
-# A cell uses no Hub, no tracker and no accelerator. With one thread, the same seed gives the same numbers on any
-# machine, however many cells run at once. Tiny models do not run faster with more threads.
-CELL_ENV = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "WANDB_MODE": "disabled",
-    "CUDA_VISIBLE_DEVICES": "",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONUNBUFFERED": "1",
-}
-
 
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds ``rldk`` and ``rldk_trl``."""
@@ -55,7 +44,8 @@ class CellJob:
     ``root``: the folder where pytest runs and that holds ``.matrix``. ``python``: the interpreter of the cell's own
     environment. ``own``: the requirement that installs rldk-trl. ``install``: more arguments of ``uv pip install``,
     under the lock's constraints. ``sources``: files and folders under ``root`` that the result depends on.
-    ``base_env``: the whole environment to start from. ``env`` overrides it and the usual variables.
+    ``base_env``: the whole environment to start from. ``env`` overrides it and the usual variables. ``device``: the
+    name of the accelerator, in a world that needs one.
     """
 
     cell: Cell
@@ -71,6 +61,7 @@ class CellJob:
     env: Mapping[str, str]
     timeout_s: float
     constraints: Path = CONSTRAINTS
+    device: str = ""
 
 
 def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
@@ -88,11 +79,7 @@ def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
     files.remove()
     files.log.parent.mkdir(parents=True, exist_ok=True)
     digest = digest or result_digest(job)
-    own_env = {"RLDK_TRL_CELL": job.cell.id, CHECK_VARIABLE: "1", EXCEPTIONS_VARIABLE: "1"}
-    env = {**job.base_env, **uv_environment(job.base_env), **CELL_ENV, **own_env, **job.env}
-    # The cell must import only what is installed in it, not what the caller's shell adds.
-    for name in ("PYTHONPATH", "PYTHONHOME"):
-        env.pop(name, None)
+    env = cell_environment(job.cell, job.base_env, job.env)
     spent = {"install": 0.0, "test": 0.0}
     seen = _observe(job, files, env, start + job.timeout_s, spent)
     verdict = classify(job.cell.expectation, seen)
@@ -100,6 +87,8 @@ def run_cell(job: CellJob, digest: str | None = None) -> CellResult:
         cell=job.cell.id,
         trl=job.cell.release.version,
         lane=job.cell.lane.name,
+        world=job.cell.world.name,
+        device=job.device,
         status=verdict.status,
         phase=verdict.phase,
         reason=verdict.reason,
@@ -137,6 +126,9 @@ def result_digest(job: CellJob) -> str:
         platform.platform(),
         repr((job.tests, job.install, job.args, sorted(job.env.items()))),
     ]
+    world = job.cell.world
+    if world.name != SINGLE:
+        parts.append(repr((world.name, world.device, job.device, world.extra.build if world.extra else None)))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -169,17 +161,13 @@ def _observe(
             return Observed("resolve")
         read_lock(cell, job.constraints)
         phase = "install"
-        lock = str(lock_path(cell, job.constraints))
-        pip = [job.uv, "pip"]
-        target = ["--python", str(job.python)]
-        # `sync` installs exactly the lock, whatever was there before.
-        for command in (
-            [*pip, "sync", *target, lock],
-            [*pip, "install", *target, "--constraints", lock, job.own, *job.install],
-        ):
-            code, output = _run(job, files, env, command, deadline, spent, phase)
-            if code != 0:
-                return Observed("install", problem=_uv_problem(output))
+        lock, more = lock_path(cell, job.constraints), (job.own, *job.install)
+        with tempfile.TemporaryDirectory(prefix="rldk-trl-") as folder:
+            rest = Path(folder) / lock.name
+            for command, besides in install_commands(cell, lock, job.uv, job.python, more, rest):
+                code, output = _run(job, files, {**env, **besides}, command, deadline, spent, phase)
+                if code != 0:
+                    return Observed("install", problem=_uv_problem(output))
         phase = "test"
         command = [str(job.python), "-m", "pytest", *job.tests, f"--junitxml={files.junit}", *job.args]
         code, output = _run(job, files, env, command, deadline, spent, phase)

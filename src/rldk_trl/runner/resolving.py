@@ -11,12 +11,13 @@ from rldk_trl.matrix.cells import Cell
 
 def compile_command(uv: str, cell: Cell) -> list[str]:
     """Return the ``uv pip compile`` command that resolves a cell. The requirements go to its standard input."""
-    fixed = cell.matrix.fixed
+    extra = cell.world.extra
     command = [uv, "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
     command += ["--python-version", cell.matrix.python, "--exclude-newer", f"{cell.cutoff}T23:59:59Z"]
-    if cell.cutoff < fixed.date:
-        for name in fixed.packages:
-            command += ["--exclude-newer-package", f"{name}={fixed.date}T23:59:59Z"]
+    for fixed in (cell.matrix.fixed, *([extra.fixed] if extra else [])):
+        if cell.cutoff < fixed.date:
+            for name in fixed.packages:
+                command += ["--exclude-newer-package", f"{name}={fixed.date}T23:59:59Z"]
     return command
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from rldk_trl.errors import ResultError
 from rldk_trl.files import write_whole
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.outcome import Status
 
@@ -24,7 +25,7 @@ class CellResult:
     ``args``: the options for pytest after ``--``; a run with such options may be only a part of the cell. ``digest``:
     SHA-256 of everything that the result depends on. ``install_s``, ``pytest_s``: seconds of uv's and of pytest's own
     processes; the rest of ``duration_s`` is ours. ``finished``: when the run ended, ISO 8601 in UTC; empty if an
-    older rldk-trl wrote the result.
+    older rldk-trl wrote the result. ``device``: the name of the accelerator, in a world that has one.
     """
 
     cell: str
@@ -41,6 +42,8 @@ class CellResult:
     finished: str = ""
     install_s: float = 0.0
     pytest_s: float = 0.0
+    world: str = SINGLE
+    device: str = ""
 
 
 @dataclass(frozen=True)

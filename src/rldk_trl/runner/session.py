@@ -12,6 +12,7 @@ import nox
 from rldk_trl.errors import RldkTrlError
 from rldk_trl.matrix.cells import Cell
 from rldk_trl.matrix.locks import lock_path
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.runner.cell import CellJob, our_inputs, own_inputs, result_digest, run_cell
 from rldk_trl.runner.choice import Asked, Choice, choose
 from rldk_trl.runner.disk import prune, record_use
@@ -42,7 +43,8 @@ def run_and_judge(session: nox.Session, job: CellJob, asked: Asked) -> bool:
                 _end(session, job, previous, ran=False)
             session.log(f"{job.cell.id}: not run again: {choice.why} (-- --fresh runs it)")
             return False
-        session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}: {choice.why}")
+        world = "" if job.cell.world.name == SINGLE else f", world {job.cell.world.name}"
+        session.log(f"TRL {job.cell.release.version}, lane {job.cell.lane.name}{world}: {choice.why}")
         started(job.cell.id)
         result = run_cell(job, digest)
     except RldkTrlError as error:

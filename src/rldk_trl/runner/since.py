@@ -45,7 +45,8 @@ def row_changed(cell: Cell, revision: str) -> bool:
             old = find_cell(load_matrix(old_path), cell.id)
         except RldkTrlError:
             return True
-    return inputs_digest(old) != inputs_digest(cell) or old.expectation != cell.expectation
+    worlds_differ = (old.world.extra, old.world.device) != (cell.world.extra, cell.world.device)
+    return worlds_differ or inputs_digest(old) != inputs_digest(cell) or old.expectation != cell.expectation
 
 
 def _git(folder: Path, revision: str, *arguments: str) -> str:

@@ -30,11 +30,11 @@ def find_uv() -> str:
     return program
 
 
-def uv_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def uv_environment(environ: Mapping[str, str] | None = None, device: str | None = None) -> dict[str, str]:
     """Return the environment variables with which uv finds the same torch as pip.
 
-    If find-links is set for uv or for pip, uv uses that. Otherwise uv uses torch's CPU index, unless the user
-    chose another backend.
+    If find-links is set for uv or for pip, uv uses that. Otherwise uv uses torch's CPU index, or with a ``device`` the
+    index for its driver, unless the user chose another backend.
     """
     environ = os.environ if environ is None else environ
     if environ.get("UV_FIND_LINKS"):
@@ -42,7 +42,7 @@ def uv_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     links = environ.get("PIP_FIND_LINKS", "").split() or _pip_config_find_links(environ)
     if links:
         return {"UV_FIND_LINKS": ",".join(links)}
-    return {} if environ.get("UV_TORCH_BACKEND") else {"UV_TORCH_BACKEND": "cpu"}
+    return {} if environ.get("UV_TORCH_BACKEND") else {"UV_TORCH_BACKEND": "auto" if device else "cpu"}
 
 
 def _pip_config_find_links(environ: Mapping[str, str]) -> list[str]:

@@ -21,6 +21,7 @@ from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.rewards.by_name import asked_by_model
 from rldk.integrations.trl.training.datasets import config_for_samples, converted_datasets
 from rldk.integrations.trl.training.parts import complete_parts
+from rldk.integrations.trl.training.process_fixes import reference_can_be_wrapped, seed_each_process
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
 from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
 from rldk.integrations.trl.training.trainer_fixes import (
@@ -188,10 +189,13 @@ def _step_trainer(
     arguments.setdefault("data_collator", keep_lists)
     config = arguments[generation.names["config"]]
     with third_party_warnings(), mapping_in_trl_core(), logging_dir_in_output_dir(generation, config):
-        trainer = trainer_class(**arguments)
+        shares = arguments.get("num_shared_layers") is not None and arguments["ref_model"] is None
+        with reference_can_be_wrapped(arguments):
+            trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
-    if arguments.get("num_shared_layers") is not None and arguments["ref_model"] is None:
+    seed_each_process(trainer)
+    if shares:
         share_frozen(trainer)
     trainer.reward_model = reward_model.given  # the step API leaves scoring to its caller; `run_ppo` reads this
     return trainer

@@ -19,6 +19,7 @@ from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
 from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl
+from rldk.integrations.trl.training.process_fixes import fix_step_processes, fix_train_processes
 from rldk.integrations.trl.training.replaced import replaced
 
 
@@ -48,6 +49,7 @@ def fix_step_trainer(generation: Generation, trainer: Any) -> None:
         trainer.model_params = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
     if generation.flattens_with_collections and "step" not in vars(trainer):
         trainer.step = mapping_in_trl_core()(trainer.step)
+    fix_step_processes(trainer)
 
 
 def share_frozen(trainer: Any) -> None:
@@ -81,6 +83,7 @@ def fix_train_trainer(generation: Generation, trainer: Any) -> None:
     ``kl_ctl`` for an adaptive KL coefficient.
     """
     add_adaptive_kl(trainer)
+    fix_train_processes(trainer)
     if not has_processing_class(trainer):
         trainer.processing_class = trainer.tokenizer
     _use_data_collator(trainer)

@@ -220,8 +220,9 @@ SAMPLES: dict[str, list[str]] = {
     "policy-of-ddp-without-reference": [POLICY_OF_DDP],
     "config-of-ddp-in-the-model-card": ["AttributeError: 'DistributedDataParallel' object has no attribute 'config'"],
     "tied-weights-in-safetensors": [
-        "RuntimeError: \n            Some tensors share memory, this will lead to duplicate memory on disk and potential "
-        "differences when loading them again: [{'module.policy.transformer.wte.weight', 'module.policy.lm_head.weight'}"
+        "RuntimeError: \n            Some tensors share memory, this will lead to duplicate memory on disk and "
+        "potential differences when loading them again: [{'module.policy.transformer.wte.weight', "
+        "'module.policy.lm_head.weight'}"
     ],
     # torch 2.13
     "ddp-without-parameters-to-train": [

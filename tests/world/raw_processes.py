@@ -21,6 +21,13 @@ class RawProgram(NamedTuple):
 
 PROGRAMS: dict[str, RawProgram] = {}
 
+# What create_ppo_trainer fixes, by the test that shows it: test_saves.py, and the parts of test_training_parts.py.
+FIXED_SAVES = ("policy-of-ddp-at-save", "config-of-ddp-in-the-model-card", "tied-weights-in-safetensors")
+FIXED_PARTS = {
+    "PEFT without a reference model": "policy-of-ddp-without-reference",
+    "a frozen reference model": "ddp-without-parameters-to-train",
+}
+
 
 def program(failure: str, where: str) -> Callable[[Any], Any]:
     """What the decorated function does in each process is the program."""

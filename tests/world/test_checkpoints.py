@@ -77,10 +77,10 @@ def test_another_number_of_processes_is_refused(ppo_processes, make_ppo_setup, t
     two = ppo_processes(2, reward=distinct_letters, **OPTIONS)
     two.run(saved_after_one_update, None, tmp_path / "two")
     one = make_ppo_setup(reward=distinct_letters, **OPTIONS).create_trainer()
-    with pytest.raises(ValueError, match=r"two was saved by a run on 2 processes, but this run is on 1: start it on 2"):
+    with pytest.raises(ValueError, match=r"saved by a run on 2 processes, but this run is on 1: start it on 2"):
         load_ppo_checkpoint(one, tmp_path / "two")
     save_ppo_checkpoint(one, tmp_path / "one")
-    with pytest.raises(ValueError, match=r"one was saved by a run on 1 process, but this run is on 2: start it on 1"):
+    with pytest.raises(ValueError, match=r"saved by a run on 1 process, but this run is on 2: start it on 1"):
         two.run(resumed_on_one, tmp_path / "one")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from rldk.integrations.trl import run_ppo
-from rldk.integrations.trl.advice.failures import failure, failures
+from rldk.integrations.trl.advice.failures import failure
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cell"))
 from both_apis import WITH_PPOV2, config_of
+from raw_processes import FIXED_SAVES
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -23,10 +24,6 @@ EACH_TRAIN_API = pytest.mark.parametrize(
         pytest.param("train", marks=WITH_PPOV2, id="ppov2"),
     ],
 )
-
-
-# Each of these ends a run that saves as here, or a save, on TRL alone (test_failures.py).
-FIXED_HERE = ("policy-of-ddp-at-save", "config-of-ddp-in-the-model-card", "tied-weights-in-safetensors")
 
 
 def distinct_letters(texts: list[str]) -> list[float]:
@@ -59,10 +56,6 @@ def test_a_run_that_saves_ends_well_and_its_policy_loads(ppo_processes, tmp_path
         assert loaded.keys() == trained.keys()
         assert all((loaded[name] == trained[name]).all() and (others[name] == trained[name]).all() for name in loaded)
         assert policy.generation_config.eos_token_id == AutoTokenizer.from_pretrained(folder).eos_token_id
-    for name in FIXED_HERE:
+    for name in FIXED_SAVES:
         if failure(name).happens_on():
             measure("failures", name, "fixed")
-
-
-def test_every_failure_that_is_said_to_be_fixed_is_tested():
-    assert set(FIXED_HERE) == {entry.id for entry in failures() if entry.world == "ddp" and entry.fixed_by}

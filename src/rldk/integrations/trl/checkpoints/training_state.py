@@ -90,9 +90,7 @@ def fitting_weights(trainer: Any, saved: dict[str, Any], folder: Path) -> dict[s
     return weights
 
 
-def restore_training_state(
-    trainer: Any, weights: dict[str, Any], shared: dict[str, Any], own: dict[str, Any]
-) -> None:
+def restore_training_state(trainer: Any, weights: dict[str, Any], shared: dict[str, Any], own: dict[str, Any]) -> None:
     """Restore what `fitting_weights`, `shared_state` and `process_state` returned into ``trainer``.
 
     Every process of the run must call it: accelerate shuffles with the main process's generator.

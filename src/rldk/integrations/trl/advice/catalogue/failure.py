@@ -58,6 +58,11 @@ class Failure:
     """Set by ``explain_failure``: the text does not show that the error came from PPO."""
 
     @property
+    def in_every_cell(self) -> bool:
+        """Whether the cells of one process reproduce it where it happens."""
+        return not self.advice_only and self.world is None
+
+    @property
     def reference(self) -> str:
         """The link in short form: ``huggingface/trl#2340``."""
         found = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)/(?:issues|pull)/(\d+)", self.link)

@@ -52,9 +52,10 @@ PROCESS_FAILURES: tuple[Failure, ...] = (
         requires=("peft",),
         cause="with PEFT and without a reference model, the rollout turns off the adapter of the model's policy, and "
         "the model is inside DistributedDataParallel on several processes",
-        advice="pass a ref_model",
+        advice="create the trainer with create_ppo_trainer, or pass a ref_model",
         link=ROW_OF_THE_MATRIX,
         found=False,
+        fixed_by="create_ppo_trainer",
     ),
     _on_processes(
         id="ddp-without-parameters-to-train",
@@ -62,8 +63,10 @@ PROCESS_FAILURES: tuple[Failure, ...] = (
         releases=">=0.2,<0.12",
         cause="on several processes without GPUs, accelerate wraps the reference model too, which is frozen if TRL "
         "makes it",
-        advice="pass a reference model that is not frozen, or train on GPUs",
+        advice="create the trainer with create_ppo_trainer, pass a reference model that is not frozen, or train on "
+        "GPUs",
         link=ROW_OF_THE_MATRIX,
         found=False,
+        fixed_by="create_ppo_trainer",
     ),
 )

@@ -7,9 +7,11 @@ import importlib.util
 from typing import Any
 
 import pytest
+from raw_processes import FIXED_PARTS
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from rldk.integrations.trl import create_ppo_trainer, run_ppo
+from rldk.integrations.trl.advice.failures import failure
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -88,7 +90,9 @@ def _trains(setup: Any, part: str, folder: str) -> tuple[list[float], bool, list
 
 
 @pytest.mark.parametrize("part", [pytest.param(name, marks=MARKS.get(made, ())) for name, made in PARTS.items()])
-def test_it_trains_on_two_processes(ppo_processes: Any, tiny_gpt2: Any, part: str) -> None:
+def test_it_trains_on_two_processes(ppo_processes: Any, tiny_gpt2: Any, measure: Any, part: str) -> None:
     first, second = ppo_processes(2, seed=3, save_strategy="no").run(_trains, part, str(tiny_gpt2))
     assert first == second
     assert first[1]
+    if part in FIXED_PARTS and failure(FIXED_PARTS[part]).happens_on():
+        measure("failures", FIXED_PARTS[part], "fixed")

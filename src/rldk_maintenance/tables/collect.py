@@ -72,7 +72,7 @@ def combine(cells: Iterable[Cell], noted: Iterable[CellNotes]) -> Measured:
         noted_here = {entry for table, entry, _ in cell.notes if table == "failures"}
         for entry in failures():
             # Where TRL cannot be imported, no other failure can happen.
-            here = (cell.result.tests.passed and not entry.advice_only) or entry.id in noted_here
+            here = (cell.result.tests.passed and entry.in_every_cell) or entry.id in noted_here
             if here and entry.happens_on(cell.result.trl, cell.result.packages):
                 add("failures", entry.id, DECLARED_THERE, cell.result)
     return Measured(

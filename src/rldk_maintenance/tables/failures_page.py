@@ -67,7 +67,14 @@ _SYMPTOMS = """## Symptoms without an exception
 What to check when training runs, but something is wrong: the most likely cause first, with its source.
 `python -m rldk_trl explain --symptom NAME` prints the same.
 """
-_SHOWN = [entry for entry in failures() if not entry.advice_only]
+_ON_PROCESSES = """## On several processes
+
+These need several processes. The cells of the matrix's world `ddp` reproduce each on two processes on CPU, and train
+the same with the library (`tests/world/test_failures.py`, `test_saves.py` and `test_training_parts.py`). The table and
+the figures above leave them out.
+"""
+_SHOWN = [entry for entry in failures() if entry.in_every_cell]
+_IN_WORLDS = [entry for entry in failures() if entry.world is not None]
 
 
 def render(measured: Measured) -> str:
@@ -76,7 +83,7 @@ def render(measured: Measured) -> str:
         _INTRO.format(
             made=MADE,
             count=len(_SHOWN),
-            advice=len(failures()) - len(_SHOWN),
+            advice=len(failures()) - len(_SHOWN) - len(_IN_WORLDS),
             source=source_line(measured),
             totals=_totals(measured),
             lanes="Each figure is a number of releases: " + " / ".join(f"lane {lane}" for lane in measured.lanes),
@@ -84,6 +91,7 @@ def render(measured: Measured) -> str:
         )
     ]
     parts += [_entry(entry, measured) for entry in _SHOWN]
+    parts += [_ON_PROCESSES, *(_entry(entry, measured) for entry in _IN_WORLDS)]
     parts += [_REPORTED, *(_entry(entry, measured) for entry in failures() if entry.advice_only)]
     parts += [_SYMPTOMS, *map(_symptom, SYMPTOMS)]
     return "\n".join(parts)

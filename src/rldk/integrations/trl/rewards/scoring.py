@@ -79,6 +79,7 @@ def as_reward_module(known: KnownModel, tokenizer: Any, scored: _Scored | None =
         return SimpleNamespace(hidden_states=(rewards[:, None, None].expand(*input_ids.shape, 1),))
 
     module = torch.nn.Module()
+    module.config = SimpleNamespace()  # TRL 0.12.0-1.12.0 reads `hidden_size` from it for DeepSpeed, if there is one
     module.base_model_prefix = "backbone"
     module.backbone = backbone
     module.score = torch.nn.Identity()

@@ -20,7 +20,9 @@ def _reward(texts: list[str]) -> list[float]:
 def _name(setup: Any) -> str:
     import transformers
 
-    return str(setup.tokenizer.name_or_path) if isinstance(setup.tokenizer, transformers.PreTrainedTokenizerBase) else ""
+    return (
+        str(setup.tokenizer.name_or_path) if isinstance(setup.tokenizer, transformers.PreTrainedTokenizerBase) else ""
+    )
 
 
 def _trained_with(setup: Any, parts: str) -> Any:
@@ -32,7 +34,14 @@ def _trained_with(setup: Any, parts: str) -> Any:
 
 def _model_name_only(setup: Any) -> dict[str, Any]:
     name = setup.tokenizer.name_or_path
-    return {"model_name": name, "model": None, "ref_model": None, "value_model": None, "reward_model": None, "tokenizer": None}
+    return {
+        "model_name": name,
+        "model": None,
+        "ref_model": None,
+        "value_model": None,
+        "reward_model": None,
+        "tokenizer": None,
+    }
 
 
 def _model_only(setup: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.training_state import restore_training_state, training_state
+from rldk.integrations.trl.releases.deepspeed import has_engine
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.quiet import third_party_warnings
@@ -57,6 +58,7 @@ def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
             f"save_ppo_checkpoint: {folder} contains files that are not a checkpoint: use another folder"
         )
     _refuse_foreign(trainer)
+    _refuse_deepspeed(trainer, "save_ppo_checkpoint", "trainer.accelerator.save_state")
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{folder.name}.*.partial"):  # left by a save that was killed
         shutil.rmtree(left, ignore_errors=True)
@@ -106,6 +108,7 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
             f"from that API"
         )
     _refuse_foreign(trainer)
+    _refuse_deepspeed(trainer, "load_ppo_checkpoint", "trainer.accelerator.load_state")
     saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
     try:
         restore_training_state(trainer, saved, folder)
@@ -160,6 +163,12 @@ def _refuse_foreign(trainer: Any) -> None:
             f"this {type(trainer).__name__} has no state to save or restore, because neither create_ppo_trainer "
             f"created it nor run_ppo ran it: create it with create_ppo_trainer"
         )
+
+
+def _refuse_deepspeed(trainer: Any, function: str, instead: str) -> None:
+    """Refuse a run of DeepSpeed: the optimizer, and with ZeRO-3 the weights too, are spread over the processes."""
+    if has_engine(trainer.accelerator):
+        raise ValueError(f"{function}: the run uses DeepSpeed, which has its own kind of checkpoint: use {instead}")
 
 
 def _parts(trainer: Any) -> tuple[Any, Any, Any]:

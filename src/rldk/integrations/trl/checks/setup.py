@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 from rldk.integrations.trl.data.token_ids import TokenIds, token_ids_of
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
-from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.deepspeed import whole_shape
+from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.rewards.by_name import Asked, asked_by_model
 from rldk.integrations.trl.rewards.weighted import combined
 

@@ -8,9 +8,9 @@ from rldk.integrations.trl.models.convert import as_scorer
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_language_model
 from rldk.integrations.trl.models.value_head import put_value_head, saved_value_head
+from rldk.integrations.trl.releases.deepspeed import copied
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
-from rldk.integrations.trl.releases.deepspeed import copied
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 
 

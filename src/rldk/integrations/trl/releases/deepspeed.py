@@ -13,10 +13,24 @@ from typing import Any
 
 from rldk.integrations.trl.releases.importing import import_or_explain
 
+GRADIENTS_PARTITIONED = 2
+"""From this stage of ZeRO on, each process keeps only its part of the gradients."""
+
 
 def uses_deepspeed() -> bool:
     """Whether the launcher asks for DeepSpeed. Accelerate reads the same variable, and PPO's trainers nothing else."""
     return os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() in {"1", "true"}
+
+
+def zero_stage(config: Any) -> int:
+    """Return the stage of ZeRO that a run with this config would have, if it uses DeepSpeed."""
+    plugin = getattr(config, "deepspeed_plugin", None)  # the step API's config has none
+    return int(plugin.zero_stage if plugin is not None else os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2"))
+
+
+def has_engine(accelerator: Any) -> bool:
+    """Whether the models that this ``Accelerator`` prepares are trained by DeepSpeed's engine."""
+    return bool(accelerator.distributed_type == "DEEPSPEED")
 
 
 def is_partitioned(parameter: Any) -> bool:

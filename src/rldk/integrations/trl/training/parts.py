@@ -14,8 +14,8 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_policy, load_tokenizer
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
 from rldk.integrations.trl.models.value_model import value_model_for
-from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.deepspeed import copied, uses_deepspeed
+from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.rewards.by_name import asked_by
 from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model, needs_adapter
 from rldk.integrations.trl.rewards.weighted import combined

@@ -13,6 +13,8 @@ NO_BATCH = (
     "TypeError: 'NoneType' object is not subscriptable\n"
 )
 
+POLICY_OF_DDP = "AttributeError: 'DistributedDataParallel' object has no attribute 'policy'"
+
 # 0.12.2 and 1.12.0 unless the text says otherwise.
 SAMPLES: dict[str, list[str]] = {
     "wrapper-without-generation-config": [
@@ -214,6 +216,18 @@ SAMPLES: dict[str, list[str]] = {
         "TypeError: Mine.batched_forward_pass() got an unexpected keyword argument 'response_masks'"
     ],
     "pkg-resources-removed": ["ModuleNotFoundError: No module named 'pkg_resources'"],
+    "policy-of-ddp-at-save": [POLICY_OF_DDP],
+    "policy-of-ddp-without-reference": [POLICY_OF_DDP],
+    "config-of-ddp-in-the-model-card": ["AttributeError: 'DistributedDataParallel' object has no attribute 'config'"],
+    "tied-weights-in-safetensors": [
+        "RuntimeError: \n            Some tensors share memory, this will lead to duplicate memory on disk and potential "
+        "differences when loading them again: [{'module.policy.transformer.wte.weight', 'module.policy.lm_head.weight'}"
+    ],
+    # torch 2.13
+    "ddp-without-parameters-to-train": [
+        "RuntimeError: DistributedDataParallel is not needed when a module doesn't have any parameter that requires a "
+        "gradient."
+    ],
 }
 
 OUT_OF_RANGE = {"reward-model-of-another-vocabulary", "pad-token-without-embedding", "text-longer-than-positions"}
@@ -231,4 +245,5 @@ SHARED: dict[str, set[str]] = {
         "ppo-deleted",
     },
     "AttributeError: module trl has no attribute PPOTrainer": {"imported-from-trl", "ppo-deleted"},
+    POLICY_OF_DDP: {"policy-of-ddp-at-save", "policy-of-ddp-without-reference"},
 }

@@ -14,6 +14,7 @@ from rldk.integrations.trl.advice.catalogue.imports import IMPORT_FAILURES
 from rldk.integrations.trl.advice.catalogue.inputs import INPUT_FAILURES
 from rldk.integrations.trl.advice.catalogue.matching import as_read, is_ours, reported_release
 from rldk.integrations.trl.advice.catalogue.models import MODEL_FAILURES
+from rldk.integrations.trl.advice.catalogue.processes import PROCESS_FAILURES
 from rldk.integrations.trl.advice.catalogue.reported import REPORTED_FAILURES
 from rldk.integrations.trl.advice.catalogue.reported_processes import REPORTED_ON_SEVERAL_PROCESSES
 from rldk.integrations.trl.advice.catalogue.step_loop import STEP_LOOP_FAILURES
@@ -37,6 +38,7 @@ def failures() -> tuple[Failure, ...]:
         *CODE_FAILURES,
         *STEP_LOOP_FAILURES,
         *IMPORT_FAILURES,
+        *PROCESS_FAILURES,
         *REPORTED_FAILURES,
         *REPORTED_ON_SEVERAL_PROCESSES,
     )

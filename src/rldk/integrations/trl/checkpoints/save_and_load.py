@@ -13,16 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rldk.integrations.trl.checkpoints.training_state import restore_training_state, training_state
+from rldk.integrations.trl.checkpoints.training_state import (
+    fitting_weights,
+    process_state,
+    restore_training_state,
+    shared_state,
+)
 from rldk.integrations.trl.releases.deepspeed import has_engine
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import installed_version
+from rldk.integrations.trl.releases.processes import failing_together, from_all
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, reference_of, tokenizer_of
 
 VALUE_MODEL = "value_model"
 _ABOUT, _STATE, _TENSORS = "ppo_checkpoint.json", "trainer_state.json", "training_state.pt"
-_FORMAT, _READABLE = 2, (1, 2)
+# A run on one process is saved in format 2, a run on several in format 3.
+_FORMAT, _OF_SEVERAL, _READABLE = 2, 3, (1, 2, 3)
 ENDS = ("eos_token_id", "pad_token_id")
 REMEMBERED_ENDS = "_rldk_ends_of_texts"
 """On a trainer: name -> the id or ids that the policy had, and what TRL's constructor left."""
@@ -39,33 +46,41 @@ def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
     An existing checkpoint in ``folder`` is replaced after the new one is complete.
 
+    On several processes (DistributedDataParallel) every process must call it, with the same folder. The main process
+    writes all files, with the position, the random numbers and the counters of each process. If one process fails,
+    all of them raise an error and nothing is written.
+
     Args:
         trainer: From `create_ppo_trainer`.
         folder: The folder to write; created if it does not exist.
 
     Raises:
         FileExistsError: ``folder`` contains files but no checkpoint of this function.
-        ValueError: The run uses several processes. Only one of them would be saved.
+        ValueError: The trainer has no state to save, a part of it is not a plain value, or the run uses DeepSpeed.
+        OtherProcessError: Another process failed.
     """
-    folder = Path(folder)
-    if trainer.accelerator.num_processes > 1:
-        raise ValueError(
-            f"save_ppo_checkpoint: the run uses {trainer.accelerator.num_processes} processes, and the random state "
-            f"of only one would be saved: use accelerate's save_state instead"
-        )
+    with failing_together(trainer.accelerator, "save_ppo_checkpoint"):
+        _refuse_foreign(trainer)
+        _refuse_deepspeed(trainer, "save_ppo_checkpoint", "trainer.accelerator.save_state")
+        own = process_state(trainer)
+    states = from_all(trainer.accelerator, own)
+    with failing_together(trainer.accelerator, "save_ppo_checkpoint"):
+        if trainer.accelerator.is_main_process:
+            _save(trainer, Path(folder), states)
+
+
+def _save(trainer: Any, folder: Path, states: list[dict[str, Any]]) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / _ABOUT).is_file():
         raise FileExistsError(
             f"save_ppo_checkpoint: {folder} contains files that are not a checkpoint: use another folder"
         )
-    _refuse_foreign(trainer)
-    _refuse_deepspeed(trainer, "save_ppo_checkpoint", "trainer.accelerator.save_state")
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{folder.name}.*.partial"):  # left by a save that was killed
         shutil.rmtree(left, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
         with third_party_warnings():
-            _write(trainer, partial)
+            _write(trainer, partial, states)
         partial.chmod(folder.parent.stat().st_mode & 0o777)
         if folder.exists():
             old = partial.with_name(f".{folder.name}.old.partial")
@@ -84,45 +99,70 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
     Create the trainer like the saved one: with the same models (their trained weights come from the checkpoint),
     reference model, config, dataset and reward. If the checkpoint does not fit, the trainer stays as it was.
 
+    A run on several processes continues on as many. Every process must call this, and must be able to read the folder.
+
     Args:
         trainer: From `create_ppo_trainer`, with the same API as the saved one.
         folder: The folder passed to `save_ppo_checkpoint`.
 
     Raises:
         FileNotFoundError: ``folder`` is not a checkpoint of `save_ppo_checkpoint`.
-        ValueError: The checkpoint's API, parameters or dataset do not match the trainer's, or its model files were
-            changed.
+        ValueError: The checkpoint's API, number of processes, parameters or dataset do not match the trainer's, its
+            model files were changed, or the run uses DeepSpeed.
+        OtherProcessError: Another process failed.
     """
-    folder = Path(folder)
+    folder, accelerator = Path(folder), trainer.accelerator
+    with failing_together(accelerator, "load_ppo_checkpoint"):
+        _refuse_deepspeed(trainer, "load_ppo_checkpoint", "trainer.accelerator.load_state")
+        about = _about(trainer, folder)
+        saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
+        with _named(folder):
+            weights = fitting_weights(trainer, saved, folder)
+    with failing_together(accelerator, "load_ppo_checkpoint"), _named(folder):
+        own = saved if accelerator.process_index == 0 else saved["others"][accelerator.process_index - 1]
+        restore_training_state(trainer, weights, saved, own)
+    state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+    for name in vars(trainer.state).keys() & state.keys() - {"stateful_callbacks"}:
+        setattr(trainer.state, name, state[name])
+    if accelerator.is_main_process and about["ref_model"] != _reference_digest(trainer):
+        warnings.warn(
+            f"load_ppo_checkpoint: the reference model is not the one that {folder} was trained with, so KL will be "
+            f"measured against a different model: pass the ref_model of the first run to create_ppo_trainer",
+            stacklevel=2,
+        )
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"load_ppo_checkpoint: {folder} does not fit this trainer: {error}") from error
+
+
+def _about(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, if this trainer can continue it."""
     if not (folder / _ABOUT).is_file():
         raise FileNotFoundError(
             f"load_ppo_checkpoint: {folder} was not written by save_ppo_checkpoint (it has no {_ABOUT}); TRL's own "
             f"checkpoints do not contain the value model: to start from their policy, pass the folder to "
             f"create_ppo_trainer"
         )
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    about: dict[str, Any] = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
     if about["format"] not in _READABLE or about["api"] != api_of(trainer):
         raise ValueError(
             f"load_ppo_checkpoint: {folder} is from the {about['api']} API (TRL {about['trl']}, format "
-            f"{about['format']}), but this trainer has the {api_of(trainer)} API (format {_FORMAT}): use a checkpoint "
-            f"from that API"
+            f"{about['format']}), but this trainer has the {api_of(trainer)} API (formats {_FORMAT} and "
+            f"{_OF_SEVERAL}): use a checkpoint from that API"
+        )
+    saved, running = about.get("processes", 1), trainer.accelerator.num_processes
+    if saved != running:
+        raise ValueError(
+            f"load_ppo_checkpoint: {folder} was saved by a run on {saved} process{'es' * (saved > 1)}, but this run "
+            f"is on {running}: start it on {saved}, because each process has its own prompts and random numbers"
         )
     _refuse_foreign(trainer)
-    _refuse_deepspeed(trainer, "load_ppo_checkpoint", "trainer.accelerator.load_state")
-    saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
-    try:
-        restore_training_state(trainer, saved, folder)
-    except ValueError as error:
-        raise ValueError(f"load_ppo_checkpoint: {folder} does not fit this trainer: {error}") from error
-    state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-    for name in vars(trainer.state).keys() & state.keys() - {"stateful_callbacks"}:
-        setattr(trainer.state, name, state[name])
-    if about["ref_model"] != _reference_digest(trainer):
-        warnings.warn(
-            f"load_ppo_checkpoint: the reference model is not the one that {folder} was trained with, so KL will be "
-            f"measured against a different model: pass the ref_model of the first run to create_ppo_trainer",
-            stacklevel=2,
-        )
+    return about
 
 
 def saved_value_model(model_name: str | None) -> str | None:
@@ -132,7 +172,7 @@ def saved_value_model(model_name: str | None) -> str | None:
     return str(Path(model_name) / VALUE_MODEL)
 
 
-def _write(trainer: Any, folder: Path) -> None:
+def _write(trainer: Any, folder: Path, states: list[dict[str, Any]]) -> None:
     policy, value_model, tokenizer = _parts(trainer)
     with ends_of_texts(trainer, policy):
         policy.save_pretrained(str(folder))
@@ -146,9 +186,12 @@ def _write(trainer: Any, folder: Path) -> None:
             stacklevel=4,
         )
     trainer.state.save_to_json(str(folder / _STATE))
-    import_or_explain("torch").save(training_state(trainer, folder), folder / _TENSORS)
+    main, *others = states
+    state = {**shared_state(trainer, folder), **main, **({"others": others} if others else {})}
+    import_or_explain("torch").save(state, folder / _TENSORS)
     about = {
-        "format": _FORMAT,
+        "format": _OF_SEVERAL if others else _FORMAT,
+        **({"processes": len(states)} if others else {}),
         "api": api_of(trainer),
         "trl": str(installed_version("trl")),
         "update": trainer.state.global_step,

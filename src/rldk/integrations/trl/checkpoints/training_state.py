@@ -16,8 +16,8 @@ _STEP_COUNTERS = ("current_step", "compare_step", "highest_reward")
 _MOVING = ("kl_ctl", "running")
 
 
-def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
-    """Return optimizer, schedule, counters, position in the dataset, random state, and what identifies the weights.
+def shared_state(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Return optimizer, schedule and what identifies the weights, which all processes have alike.
 
     ``stored`` has the digests of the trainable parameters that the model files in ``folder`` hold bit for bit.
     ``parameters`` has the other trainable parameters themselves.
@@ -32,6 +32,20 @@ def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
         "parameters": {name: parameter.detach() for name, parameter in trainable.items() if name not in stored},
         "optimizer": trainer.optimizer.state_dict(),
         "scheduler": None if trainer.lr_scheduler is None else trainer.lr_scheduler.state_dict(),
+    }
+    plain: dict[str, Any] = _plain(state)
+    return plain
+
+
+def process_state(trainer: Any) -> dict[str, Any]:
+    """Return counters, position in the dataset and random state, which each process has for itself.
+
+    TRL before 0.7.5 computes the KL coefficient from the process's own batch.
+
+    Raises:
+        ValueError: A part of the state is not a plain value.
+    """
+    state = {
         "counters": {name: getattr(trainer, name) for name in _STEP_COUNTERS if hasattr(trainer, name)},
         "moving": {name: _numbers(getattr(trainer, name)) for name in _MOVING if hasattr(trainer, name)},
         "batches": BatchStream.of(trainer).state_dict(),
@@ -41,15 +55,15 @@ def training_state(trainer: Any, folder: Path) -> dict[str, Any]:
     return plain
 
 
-def restore_training_state(trainer: Any, saved: dict[str, Any], folder: Path) -> None:
-    """Restore the result of `training_state` into ``trainer``. If it does not fit, the trainer stays as it was.
+def fitting_weights(trainer: Any, saved: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return name -> weight of a saved state, if it fits the trainer. Nothing is changed.
 
     Raises:
-        ValueError: The saved parameters, schedule or dataset do not match the trainer's.
+        ValueError: The saved parameters, schedule or KL controller do not match the trainer's.
     """
     parameters = _trainable(trainer)
     # Format 1 has all trainable parameters in `parameters`.
-    weights = saved["parameters"] | stored_weights(folder, saved.get("stored", {}))
+    weights: dict[str, Any] = saved["parameters"] | stored_weights(folder, saved.get("stored", {}))
     wrong = sorted(
         name
         for name in weights.keys() | parameters.keys()
@@ -73,18 +87,31 @@ def restore_training_state(trainer: Any, saved: dict[str, Any], folder: Path) ->
         raise ValueError(
             "only one of the two runs adapts its KL coefficient: create this trainer with the same adap_kl_ctrl"
         )
-    BatchStream.of(trainer).load_state_dict(saved["batches"])
+    return weights
+
+
+def restore_training_state(
+    trainer: Any, weights: dict[str, Any], shared: dict[str, Any], own: dict[str, Any]
+) -> None:
+    """Restore what `fitting_weights`, `shared_state` and `process_state` returned into ``trainer``.
+
+    Every process of the run must call it: accelerate shuffles with the main process's generator.
+
+    Raises:
+        ValueError: The dataset is too small for the saved position. Then nothing is changed.
+    """
+    BatchStream.of(trainer).load_state_dict(own["batches"])
     with import_or_explain("torch").no_grad():
-        for name, parameter in parameters.items():
+        for name, parameter in _trainable(trainer).items():
             parameter.copy_(weights[name])
-    trainer.optimizer.load_state_dict(saved["optimizer"])
+    trainer.optimizer.load_state_dict(shared["optimizer"])
     if trainer.lr_scheduler is not None:
-        trainer.lr_scheduler.load_state_dict(saved["scheduler"])
-    for name, value in saved["counters"].items():
+        trainer.lr_scheduler.load_state_dict(shared["scheduler"])
+    for name, value in own["counters"].items():
         setattr(trainer, name, value)
-    for name, numbers in saved["moving"].items():
+    for name, numbers in own["moving"].items():
         _set_numbers(getattr(trainer, name), numbers)
-    RandomState(**saved["random"]).restore()
+    RandomState(**own["random"]).restore()
 
 
 def _trainable(trainer: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rldk.integrations.trl.checks.setup import CheckedSetup, Finding, vocabulary
 from rldk.integrations.trl.data.prompts import is_for_own_loop, not_prompts
 from rldk.integrations.trl.data.token_ids import first_rows, token_ids_of
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import on_each, process_count
 from rldk.integrations.trl.rewards.by_name import missing_columns
 
 # The collator pads these, so their rows may have different lengths.
@@ -28,13 +29,13 @@ def check_train_dataset(setup: CheckedSetup) -> Iterator[Finding]:
     yield from found
     if any(finding.level == "issue" for finding in found) or not hasattr(dataset, "__len__"):
         return
-    batch = batch_size(setup)
-    if batch is not None and len(dataset) < batch:
+    batch, processes = batch_size(setup), process_count()
+    if batch is not None and len(dataset) < batch * processes:
         # The train API drops the incomplete batch and waits for the next one forever. Another loop may not.
         yield Finding(
             "warning" if own_loop else "issue",
-            f"train_dataset has {len(dataset)} prompts, fewer than one batch of {batch}, so training would never "
-            f"start: use more prompts or a smaller batch",
+            f"train_dataset has {len(dataset)} prompts, fewer than one batch of {batch}{on_each(processes)}, "
+            f"so training would never start: use more prompts or a smaller batch",
             "dataset-smaller-than-a-batch" if setup.is_train else None,
         )
 

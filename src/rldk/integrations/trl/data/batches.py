@@ -43,12 +43,14 @@ class BatchStream(Iterator[Any]):
                 self._epoch, self._taken = iter(self._dataloader), 0
             for batch in self._epoch:
                 self._taken += 1
+                _go_on(self._dataloader)
                 return batch
             if self._taken == 0:
                 break
             self._epoch = None
         raise ValueError(
-            "run_ppo: the dataset has fewer prompts than one batch: use a larger train_dataset or a smaller batch"
+            "run_ppo: the dataset has fewer prompts than one batch of all processes: use a larger train_dataset or a "
+            "smaller batch"
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,6 +103,24 @@ def change_collators(trainer: Any, changed: Callable[[Any], Any]) -> None:
         for part in _parts(loader) if loader is not None else ():
             if "collate_fn" in vars(part):
                 vars(part)["collate_fn"] = changed(vars(part)["collate_fn"])
+
+
+def seed_shuffling(dataloader: Any, seed: int) -> None:
+    """Shuffle by ``seed`` on several processes, where accelerate until 1.5.2 does not seed its generator."""
+    default = import_or_explain("torch").Generator().initial_seed()
+    for part in _parts(dataloader) if dataloader is not None else ():
+        if _generator(part) is not None and part.generator.initial_seed() == default:
+            part.generator.manual_seed(seed)
+
+
+def _go_on(dataloader: Any) -> None:
+    """Let accelerate not see that an epoch ends, as the next one follows.
+
+    On the last batch it would end the accumulation of gradients at each micro-batch, and leave out processes from the
+    means of TRL's metrics.
+    """
+    if getattr(dataloader, "end_of_dataloader", False):
+        dataloader.end_of_dataloader = False
 
 
 def _parts(dataloader: Any) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.value_head import put_value_head
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import warn
 
 _ADAPTER = "adapter_config.json"
 
@@ -88,7 +88,7 @@ def reference_without_adapter(generation: Generation, policy: Any) -> Any:
 def check_reference(generation: Generation, policy: KnownModel) -> None:
     """Warn about a reference model that is not used: the step API turns off the adapter of a PEFT policy instead."""
     if generation.api == "step" and policy.is_peft:
-        warnings.warn(
+        warn(
             f"create_ppo_trainer: ref_model is not used, because TRL {generation.version} (step API) uses a PEFT "
             f"policy with its adapter turned off as the reference: leave ref_model out",
             stacklevel=4,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from rldk.integrations.trl.data.columns import with_columns
 from rldk.integrations.trl.data.prompts import as_prompts, is_for_own_loop
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import process_count, warn
 from rldk.integrations.trl.rewards.by_name import Asked
 
 
@@ -62,15 +62,16 @@ def config_for_samples(generation: Generation, eval_dataset: Any, config: Any) -
         return config
     reports = getattr(config, "report_to", None) or []
     if importlib.util.find_spec("rich") is None and "wandb" not in reports:
-        warnings.warn(
+        warn(
             "create_ppo_trainer: rich is not installed, so TRL will sample completions but not show them: "
             "pip install rich",
             stacklevel=4,
         )
-    if hasattr(eval_dataset, "__len__") and len(eval_dataset) < config.per_device_eval_batch_size:
-        warnings.warn(
+    batch = config.per_device_eval_batch_size * process_count()
+    if hasattr(eval_dataset, "__len__") and len(eval_dataset) < batch:
+        warn(
             f"create_ppo_trainer: eval_dataset has {len(eval_dataset)} prompts, fewer than one batch of "
-            f"{config.per_device_eval_batch_size}; TRL drops incomplete batches, so no completions will be sampled: "
+            f"{batch}; TRL drops incomplete batches, so no completions will be sampled: "
             f"lower per_device_eval_batch_size",
             stacklevel=4,
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -18,6 +17,7 @@ from typing import Any
 
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import warn
 from rldk.integrations.trl.releases.trainers import reference_of
 from rldk.integrations.trl.training.replaced import replaced
 from rldk.integrations.trl.training.symptoms import Symptoms
@@ -97,7 +97,7 @@ def watched_train(trainer: Any, *, completions: bool) -> Iterator[list[PPOMetric
         if completions and variables:
             log_completions(trainer, *(variables[name] for name in _COMPLETIONS))
         elif completions:
-            warnings.warn(
+            warn(
                 f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so its completions are not logged: "
                 f"call TRL's train() in it",
                 stacklevel=2,
@@ -119,7 +119,7 @@ def _train_numbers(trainer: Any, variables: Mapping[str, Any], entry: Mapping[st
     if not variables:
         missing = ", ".join(theirs for theirs in _TRAIN_METRICS.values() if theirs not in entry)
         absent = f"; it does not log {missing}, so those metrics are NaN" if missing else ""
-        warnings.warn(
+        warn(
             f"run_ppo: {type(trainer).__qualname__} overrides TRL's train(), so metrics are returned as it logs them: "
             f"entropy may count padding, the score may include a penalty, and means may count empty minibatches"
             f"{absent}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from rldk.integrations.trl.models.lora import apply_peft, check_reference, refer
 from rldk.integrations.trl.models.value_model import value_model_for
 from rldk.integrations.trl.releases.deepspeed import copied, uses_deepspeed
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.main_process import warn
 from rldk.integrations.trl.rewards.by_name import asked_by
 from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model, needs_adapter
 from rldk.integrations.trl.rewards.weighted import combined
@@ -113,7 +113,7 @@ def _reward_model(
             return classify(None)  # the program may score its responses itself; `run_ppo` asks for one
         raise ValueError("create_ppo_trainer: pass reward_model, a model or a function from texts to floats")
     else:
-        warnings.warn(
+        warn(
             f"create_ppo_trainer: no reward_model was passed, so one is built from {model_name}; its rewards are "
             f"meaningless unless that checkpoint has a trained score head: pass reward_model",
             stacklevel=4,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,14 +11,16 @@ from rldk.integrations.trl.data.prompts import is_for_own_loop, padding_side, wi
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import on_each, warn
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
 from rldk.integrations.trl.rewards.weighted import combined
-from rldk.integrations.trl.training.callback_warnings import callbacks_with_callers_warnings
+from rldk.integrations.trl.training.callback_warnings import callbacks_together
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
+from rldk.integrations.trl.training.ranks import Ranks
 from rldk.integrations.trl.training.sampling import ready_to_generate, warn_if_cut_off, without_padding_after_stop
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.symptoms import Symptoms
@@ -67,7 +68,7 @@ def run_ppo(
     """
     if steps < 1:
         raise ValueError(f"run_ppo: steps must be at least 1, got {steps}")
-    api = api_of(trainer)
+    api, ranks = api_of(trainer), Ranks(trainer.accelerator)
     given = {} if api == "step" or reward_model is None else {"reward_model": reward_model}
     generation_kwargs = ready_to_generate(trainer, checked_generation_arguments(api, given | generation_kwargs))
     if api == "step":
@@ -76,20 +77,22 @@ def run_ppo(
         check_completions_can_be_logged(trainer)
     warn_if_cut_off(trainer, generation_kwargs)
     if api == "step":
-        with third_party_warnings(), callbacks_with_callers_warnings(trainer):
+        with third_party_warnings(), ranks.failing_together(), callbacks_together(trainer, ranks):
             known = _step_reward(trainer, reward_model)
             with moved_to(known, trainer.accelerator.device):
-                return list(_step_updates(trainer, steps, known, generation_kwargs, completions=log_completions))
-    return _train_updates(trainer, steps, generation_kwargs, completions=log_completions)
+                return list(
+                    _step_updates(trainer, steps, known, generation_kwargs, ranks, completions=log_completions)
+                )
+    return _train_updates(trainer, steps, generation_kwargs, ranks, completions=log_completions)
 
 
 def _train_updates(
-    trainer: Any, steps: int, generation_kwargs: dict[str, Any], *, completions: bool
+    trainer: Any, steps: int, generation_kwargs: dict[str, Any], ranks: Ranks, *, completions: bool
 ) -> list[PPOMetrics]:
     _check_batches(trainer, trainer.args.local_batch_size)
     done, planned = trainer.lr_scheduler.last_epoch, planned_updates(trainer)
     if done + steps > planned:
-        warnings.warn(
+        warn(
             f"run_ppo: the learning-rate schedule is planned for {planned} updates, but {done} are done and {steps} "
             f"more are requested; past its end the learning rate is whatever the schedule computes (0 if linear): "
             f"raise total_episodes",
@@ -98,11 +101,12 @@ def _train_updates(
     # The response continues the prompt at its end, so padding goes on the left.
     with (
         third_party_warnings(),
-        callbacks_with_callers_warnings(trainer),
+        ranks.failing_together(),
+        callbacks_together(trainer, ranks),
         padding_side(tokenizer_of(trainer), "left"),
         watched_train(trainer, completions=completions) as updates,
     ):
-        run_train_updates(trainer, steps, updates, generation_kwargs)
+        run_train_updates(trainer, steps, updates, generation_kwargs, ranks)
     return updates
 
 
@@ -116,7 +120,13 @@ def _step_reward(trainer: Any, given: Any) -> KnownModel:
 
 
 def _step_updates(
-    trainer: Any, steps: int, known_reward: KnownModel, generation_kwargs: dict[str, Any], *, completions: bool
+    trainer: Any,
+    steps: int,
+    known_reward: KnownModel,
+    generation_kwargs: dict[str, Any],
+    ranks: Ranks,
+    *,
+    completions: bool,
 ) -> Iterator[PPOMetrics]:
     _check_batches(trainer, trainer.config.batch_size)
     if is_for_own_loop(trainer.dataloader.dataset):
@@ -138,6 +148,7 @@ def _step_updates(
         texts = [response[1:] for response in responses] if trainer.is_encoder_decoder else responses
         columns = other_columns(batch)
         scores = score_responses(known_reward, trainer.tokenizer, queries, texts, rows, columns)
+        ranks.meet()
         device = trainer.accelerator.device
         temperature = generation_kwargs.get("temperature", getattr(trainer.config, "temperature", _TEMPERATURE))
         # TRL's forward pass counts positions from the start of a row, so padding on the left would shift them.
@@ -153,12 +164,12 @@ def _step_updates(
 
 def _check_batches(trainer: Any, size: int) -> None:
     # Without a full batch the train API would wait for one forever.
-    loader = trainer.dataloader
+    loader, processes = trainer.dataloader, trainer.accelerator.num_processes
     if loader is None:
         raise ValueError("run_ppo: the trainer has no train_dataset: pass it to create_ppo_trainer")
-    if len(loader) == 0 or len(loader.dataset) < size:
+    if len(loader) == 0 or len(loader.dataset) < size * processes:
         raise ValueError(
-            f"run_ppo: the dataset has fewer prompts than one batch of {size}: "
+            f"run_ppo: the dataset has fewer prompts than one batch of {size}{on_each(processes)}: "
             f"use a larger train_dataset or a smaller batch"
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rldk.integrations.trl.releases.importing import import_or_explain
+from rldk.integrations.trl.releases.main_process import warn
 from rldk.integrations.trl.releases.quiet import callers_warnings
 from rldk.integrations.trl.releases.trainers import api_of, tokenizer_of
 from rldk.integrations.trl.training.replaced import replaced
@@ -29,7 +29,7 @@ def warn_if_cut_off(trainer: Any, options: Mapping[str, Any]) -> None:
     cut = [f"{name}={value}" for name, value in options.items() if _cuts_off(name, value)]
     if cut and not getattr(trainer, "_rldk_warned_of_sampling", False):
         trainer._rldk_warned_of_sampling = True
-        warnings.warn(
+        warn(
             f"run_ppo: with {', '.join(cut)} the responses are not samples of the policy, so the KL to the reference "
             f"model is a biased estimate and can be negative (huggingface.co/docs/trl/how_to_train): leave it out to "
             f"sample from the whole policy",

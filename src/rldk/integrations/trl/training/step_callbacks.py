@@ -70,8 +70,9 @@ class StepCallbacks:
         state.global_step += 1
         logs = {name: float(value) for name, value in metrics.items() if _is_number(value)}
         dataset = self._trainer.dataset
+        batch = self._trainer.config.batch_size * self._trainer.accelerator.num_processes
         if hasattr(dataset, "__len__"):
-            state.epoch = state.global_step * self._trainer.config.batch_size / len(dataset)
+            state.epoch = state.global_step * batch / len(dataset)
         state.log_history.append({**logs, "step": state.global_step})
         log_to_trackers(self._trainer, logs)
         self._call("on_log", logs)

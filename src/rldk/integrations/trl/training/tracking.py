@@ -9,6 +9,7 @@ from typing import Any
 
 from rldk.integrations.trl.config.create import DEFAULT_OUTPUT_DIR
 from rldk.integrations.trl.releases.generations import Generation
+from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import tokenizer_of
 from rldk.integrations.trl.training.replaced import replaced
 
@@ -34,7 +35,7 @@ def logging_dir_in_output_dir(generation: Generation, config: Any) -> Iterator[N
 
 def log_to_trackers(trainer: Any, values: Mapping[str, Any]) -> None:
     """Send the values of an update to accelerate's trackers, which the step API's constructor starts."""
-    if trainer.accelerator.trackers:
+    if _trackers(trainer):
         trainer.accelerator.log(dict(values), step=trainer.state.global_step)
 
 
@@ -46,7 +47,7 @@ def check_completions_can_be_logged(trainer: Any) -> None:
     """
     callbacks = trainer.callback_handler.callbacks
     takes = any(hasattr(callback, "tb_writer") or hasattr(callback, "_wandb") for callback in callbacks)
-    if not takes and not trainer.accelerator.trackers:
+    if not takes and not _trackers(trainer) and trainer.accelerator.is_main_process:
         raise ValueError(
             "run_ppo: log_completions=True needs a tracker that takes tables: pass report_to='tensorboard' or "
             "report_to='wandb' to create_ppo_config"
@@ -54,7 +55,7 @@ def check_completions_can_be_logged(trainer: Any) -> None:
 
 
 def log_completions(trainer: Any, prompts: Any, responses: Any, rewards: Any) -> None:
-    """Send a table of the rollout to the trackers: one row per prompt, with its response and its reward.
+    """Send a table of the rollout of all processes to the trackers: one row per prompt, its response and its reward.
 
     Args:
         trainer: A trainer of either API.
@@ -65,7 +66,9 @@ def log_completions(trainer: Any, prompts: Any, responses: Any, rewards: Any) ->
     tokenizer, step = tokenizer_of(trainer), trainer.state.global_step
     texts = [tokenizer.batch_decode(ids, skip_special_tokens=True) for ids in (prompts, responses)]
     rows = [list(row) for row in zip(*texts, [float(reward) for reward in rewards], strict=True)]
-    for tracker in trainer.accelerator.trackers:
+    if trainer.accelerator.num_processes > 1:
+        rows = import_or_explain("accelerate.utils").gather_object(rows)
+    for tracker in _trackers(trainer):
         if hasattr(tracker, "log_table"):  # accelerate's for wandb and ClearML
             tracker.log_table("completions", columns=list(_COLUMNS), data=rows, step=step)
         else:
@@ -76,6 +79,12 @@ def log_completions(trainer: Any, prompts: Any, responses: Any, rewards: Any) ->
         if getattr(callback, "_wandb", None) is not None and trainer.state.is_world_process_zero:
             wandb = callback._wandb
             wandb.log({"completions": wandb.Table(columns=list(_COLUMNS), data=rows), "train/global_step": step})
+
+
+def _trackers(trainer: Any) -> list[Any]:
+    """Return accelerate's trackers. Some releases of accelerate have them in the main process only."""
+    found: list[Any] = getattr(trainer.accelerator, "trackers", [])
+    return found
 
 
 def _markdown(rows: Sequence[Sequence[Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import save_ppo_checkpoint
@@ -15,6 +15,7 @@ from rldk.integrations.trl.models.generation_config import defaults_hidden
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import counts_episodes, generation_of_trainer
 from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl, coefficient_moves, move_coefficient
+from rldk.integrations.trl.training.ranks import Ranks
 from rldk.integrations.trl.training.replaced import replaced
 from rldk.integrations.trl.training.sampling import policy_samples_with
 
@@ -42,7 +43,7 @@ def planned_updates(trainer: Any) -> int:
 
 
 def run_train_updates(
-    trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], sampling: Mapping[str, Any]
+    trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], sampling: Mapping[str, Any], ranks: Ranks
 ) -> None:
     """Have ``trainer.train()`` make ``steps`` updates that continue the earlier ones, as if they were one run.
 
@@ -57,6 +58,7 @@ def run_train_updates(
         updates: The metrics of each update. The newest are there before the update is logged, so ``on_log`` sees
             them next to TRL's.
         sampling: The options of `policy_samples_with`.
+        ranks: The processes of the run. They meet before each optimization.
     """
     add_adaptive_kl(trainer)  # in case create_ppo_trainer did not create it
     generation = generation_of_trainer(trainer)
@@ -73,8 +75,9 @@ def run_train_updates(
         trainer.callback_handler.callbacks.insert(0, calls.bridge)
         try:
             calls.begin()
+            met = _met_before_optimization(trainer, ranks, calls)
             hidden = defaults_hidden(policy) if getattr(trainer, "_rldk_hides_defaults", False) else nullcontext()
-            with hidden, policy_samples_with(trainer, policy, sampling), coefficient_moves(trainer):
+            with hidden, policy_samples_with(trainer, policy, sampling), coefficient_moves(trainer), met:
                 trainer.train()
             calls.end()
         except _StoppedError:
@@ -83,12 +86,36 @@ def run_train_updates(
             trainer.callback_handler.callbacks.remove(calls.bridge)
 
 
+@contextmanager
+def _met_before_optimization(trainer: Any, ranks: Ranks, calls: _Calls) -> Iterator[None]:
+    """Within the context, the processes meet in the first forward pass of an update that needs all of them.
+
+    The rollout calls the unwrapped model. What may fail in one process, such as a reward function, is in the rollout.
+    """
+    if not ranks.several:
+        yield
+        return
+    met = 0
+
+    def meet(model: Any, inputs: Any) -> None:
+        nonlocal met
+        if met < calls.begun:
+            met = calls.begun
+            ranks.meet()
+
+    hook = trainer.model.register_forward_pre_hook(meet)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 class _Calls:
     """Calls the events that TRL's ``train()`` does not call itself."""
 
     def __init__(self, trainer: Any, steps: int, updates: Sequence[Mapping[str, float]], *, calls_all: bool) -> None:
         self._trainer, self._steps, self._updates = trainer, steps, updates
-        self._done, self._begun = trainer.state.global_step, 0
+        self._done, self.begun = trainer.state.global_step, 0
         # If TRL calls only on_log, it also leaves the counters of the state at 0.
         self._all = calls_all
         self.bridge = _bridge(self._continue, self._show)
@@ -98,11 +125,11 @@ class _Calls:
             self._call("on_train_begin")
 
     def before_batch(self) -> None:
-        if self._begun:
+        if self.begun:
             self._end_step()
             if self._trainer.control.should_training_stop:
                 raise _StoppedError
-        self._begun += 1
+        self.begun += 1
         self._call("on_step_begin")
 
     def end(self) -> None:

@@ -26,6 +26,7 @@ from rldk.integrations.trl.training.deepspeed_fixes import (
     start_deepspeed,
 )
 from rldk.integrations.trl.training.parts import complete_parts
+from rldk.integrations.trl.training.process_fixes import reference_can_be_wrapped, seed_each_process
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
 from rldk.integrations.trl.training.tracking import logging_dir_in_output_dir
 from rldk.integrations.trl.training.trainer_fixes import (
@@ -194,11 +195,14 @@ def _step_trainer(
     arguments.setdefault("data_collator", keep_lists)
     config = arguments[generation.names["config"]]
     with third_party_warnings(), mapping_in_trl_core(), logging_dir_in_output_dir(generation, config):
-        trainer = trainer_class(**arguments)
+        shares = arguments.get("num_shared_layers") is not None and arguments["ref_model"] is None
+        with reference_can_be_wrapped(arguments):
+            trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
     fix_deepspeed_accumulation(trainer)
-    if arguments.get("num_shared_layers") is not None and arguments["ref_model"] is None:
+    seed_each_process(trainer)
+    if shares:
         share_frozen(trainer)
     trainer.reward_model = reward_model.given  # the step API leaves scoring to its caller; `run_ppo` reads this
     return trainer

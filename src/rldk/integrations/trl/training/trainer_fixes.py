@@ -19,6 +19,8 @@ from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.trainers import has_processing_class, saves_with_metrics
 from rldk.integrations.trl.training.adaptive_kl import add_adaptive_kl
+from rldk.integrations.trl.training.process_fixes import fix_step_processes, fix_train_processes
+from rldk.integrations.trl.training.replaced import replaced
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def fix_step_trainer(generation: Generation, trainer: Any) -> None:
         trainer.model_params = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
     if generation.flattens_with_collections and "step" not in vars(trainer):
         trainer.step = mapping_in_trl_core()(trainer.step)
+    fix_step_processes(trainer)
 
 
 def share_frozen(trainer: Any) -> None:
@@ -80,6 +83,7 @@ def fix_train_trainer(generation: Generation, trainer: Any) -> None:
     ``kl_ctl`` for an adaptive KL coefficient.
     """
     add_adaptive_kl(trainer)
+    fix_train_processes(trainer)
     if not has_processing_class(trainer):
         trainer.processing_class = trainer.tokenizer
     _use_data_collator(trainer)
@@ -87,6 +91,9 @@ def fix_train_trainer(generation: Generation, trainer: Any) -> None:
     if not saves_with_metrics(trainer):
         trainer._save_checkpoint = _without_metrics(trainer._save_checkpoint)
     trainer.save_model = _with_ends_of_texts(generation, trainer.save_model, trainer)
+    if _bare_model(trainer) is not trainer.model:
+        for name in ("save_model", "_save_checkpoint", "create_model_card"):
+            setattr(trainer, name, _with_bare_model(trainer, getattr(trainer, name)))
 
 
 def _use_data_collator(trainer: Any) -> None:
@@ -114,6 +121,25 @@ def _without_metrics(save_checkpoint: Callable[..., None]) -> Callable[..., None
     return save
 
 
+def _bare_model(trainer: Any) -> Any:
+    """Return what TRL's ways to save take for the model: without ``DistributedDataParallel``, which has no ``policy``.
+
+    DeepSpeed's engine passes attributes on, and it has to save itself.
+    """
+    return trainer.model if trainer.is_deepspeed_enabled else trainer.accelerator.unwrap_model(trainer.model)
+
+
+def _with_bare_model(trainer: Any, save: Callable[..., None]) -> Callable[..., None]:
+    """Let a way to save find ``policy`` and ``config`` on several processes (huggingface/trl#2375)."""
+
+    @functools.wraps(save)
+    def saved(*args: Any, **kwargs: Any) -> None:
+        with replaced(trainer, model=_bare_model(trainer)):
+            save(*args, **kwargs)
+
+    return saved
+
+
 def _with_ends_of_texts(generation: Generation, save_model: Callable[..., None], trainer: Any) -> Callable[..., None]:
     """Make ``save_model`` write the policy with the EOS and padding ids that it needs to stop generating."""
 
@@ -124,10 +150,8 @@ def _with_ends_of_texts(generation: Generation, save_model: Callable[..., None],
                 save_model(output_dir, _internal_call)
                 return
             # TRL's own would fail for a value-head wrapper: `OrderedDict mutated during iteration`.
-            whole, trainer.model = trainer.model, model.policy
-            try:
-                trainer._save(output_dir, state_dict=model.policy.state_dict())
-            finally:
-                trainer.model = whole
+            with replaced(trainer, model=model.policy):
+                if trainer.args.should_save:
+                    trainer._save(output_dir, state_dict=model.policy.state_dict())
 
     return save

@@ -52,6 +52,8 @@ class Failure:
     """Whether no other program raises this message. If not, a text that does not name PPO or TRL may be another's."""
     advice_only: bool = False
     """Whether it was reported by users, but no test reproduces it."""
+    world: str | None = None
+    """The world of the matrix that reproduces it, if it needs several processes (``"ddp"``). None: every cell."""
     possible: bool = False
     """Set by ``explain_failure``: the text does not show that the error came from PPO."""
 

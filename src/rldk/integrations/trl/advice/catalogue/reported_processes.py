@@ -80,21 +80,13 @@ REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
     ),
     _reported(
         id="policy-inside-its-engine",
-        message=r"'(?:DistributedDataParallel|DeepSpeedEngine|FullyShardedDataParallel)' object has no attribute '\w+",
+        message=r"'(?:DeepSpeedEngine|FullyShardedDataParallel)' object has no attribute '\w+"
+        r"|'DistributedDataParallel' object has no attribute '(?!policy\b|config\b)\w+",
         releases=_PPO,
         cause="on several processes the policy is inside DistributedDataParallel or DeepSpeed's engine, which does "
-        "not pass its attributes on; TRL's own code does this when it saves (0.10.1-0.28.0) or writes a model card "
-        "(0.19.0-1.12.0), and with PEFT without a reference model",
-        advice="use accelerator.unwrap_model(model) in code of your own; in TRL's, save the unwrapped policy, and "
-        "pass ref_model and a plain reward model",
-        link=f"{_TRL}/2375",
-    ),
-    _reported(
-        id="ddp-without-parameters-to-train",
-        message=r"DistributedDataParallel is not needed when a module doesn't have any parameters",
-        releases=">=0.2,<0.12",
-        cause="on several processes without GPUs, accelerate wraps the frozen reference model too",
-        advice="pass a reference model that is not frozen, or train on GPUs",
+        "not pass its attributes on",
+        advice="use accelerator.unwrap_model(model) in code of your own, and pass ref_model and a plain reward model "
+        "to TRL",
         link=f"{_TRL}/2375",
     ),
     _reported(
@@ -132,14 +124,5 @@ REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
         cause="on several processes some trained weights, e.g. the value head's, take no part in one of the passes",
         advice="set find_unused_parameters=True of DistributedDataParallel (ddp_find_unused_parameters)",
         link=f"{_LLAMA_FACTORY}/4946",
-    ),
-    _reported(
-        id="tied-weights-in-safetensors",
-        message=r"Some tensors share memory",
-        releases=">=0.29,<1.13",
-        cause="on several processes save_model() saves the module of policy and value model, in which one tensor is "
-        "there twice",
-        advice="save with save_ppo_checkpoint, or save the policy alone",
-        link=f"{_TRL}/5150",
     ),
 )

@@ -13,6 +13,7 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_policy, load_tokenizer
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
 from rldk.integrations.trl.models.value_model import value_model_for
+from rldk.integrations.trl.releases.deepspeed import copied, uses_deepspeed
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.main_process import warn
 from rldk.integrations.trl.rewards.by_name import asked_by
@@ -91,7 +92,7 @@ def complete_parts(
         ref_model = reference_without_adapter(generation, policy.given)
     elif not shares_layers:
         # 0.12 does not build one (huggingface/trl#2353). Frozen, as TRL's create_reference_model makes it.
-        ref_model = copy.deepcopy(policy.given).eval().requires_grad_(False)
+        ref_model = copied(policy.given).eval().requires_grad_(False)
     value = classify(value_model)
     if generation.api == "train":
         if value_model is None:
@@ -121,7 +122,8 @@ def _reward_model(
     if known.is_function and generation.api == "step":
         return known
     known = as_scorer(known, tokenizer)
-    if generation.api == "train" and needs_adapter(known):
+    # DeepSpeed's engine hides what a PeftModel takes from its base model (huggingface/trl#2911, #3528).
+    if generation.api == "train" and (needs_adapter(known) or (known.is_peft and uses_deepspeed())):
         scored = ScoredBatch() if known.is_function and asked_by(known.given) is not None else None
         return classify(as_reward_module(known, tokenizer, scored))
     return known

@@ -11,12 +11,8 @@ from rldk.integrations.trl.data.prompts import is_for_own_loop, padding_side, wi
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
-<<<<<<< HEAD
 from rldk.integrations.trl.releases.main_process import on_each, warn
-from rldk.integrations.trl.releases.quiet import third_party_warnings
-=======
 from rldk.integrations.trl.releases.quiet import callers_warnings, third_party_warnings
->>>>>>> g
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
@@ -24,17 +20,13 @@ from rldk.integrations.trl.rewards.weighted import combined
 from rldk.integrations.trl.training.callback_warnings import callbacks_together
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
-<<<<<<< HEAD
 from rldk.integrations.trl.training.ranks import Ranks
-from rldk.integrations.trl.training.sampling import ready_to_generate, warn_if_cut_off, without_padding_after_stop
-=======
 from rldk.integrations.trl.training.sampling import (
     ready_to_generate,
     warn_if_cut_off,
     warn_if_model_cuts_off,
     without_padding_after_stop,
 )
->>>>>>> g
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.symptoms import Symptoms
 from rldk.integrations.trl.training.tracking import check_completions_can_be_logged

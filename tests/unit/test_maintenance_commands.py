@@ -196,7 +196,8 @@ def write_run(root, cell, shipped):
     write_result(root, CellResult(cell.id, release, lane, status, None, None, 1.0, tests=counts, finished=finished))
     notes = "".join(
         f"<property name='rldk_trl:{table}' value={quoteattr(f'{entry}: {saw}')}/>"
-        for table in ("ablation", "features", "defaults")
+        for table in shipped.tables
+        if table != "failures"
         for entry, by_saw in shipped.tables[table].items()
         for saw, by_lane in by_saw.items()
         if release in by_lane.get(lane, ())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
-from rldk.integrations.trl.releases.deepspeed import GRADIENTS_PARTITIONED, uses_deepspeed, zero_stage
+from rldk.integrations.trl.releases.deepspeed import (
+    GRADIENTS_PARTITIONED,
+    reads_own_state,
+    turns_off_gradients,
+    uses_deepspeed,
+    zero_stage,
+)
 from rldk.integrations.trl.releases.importing import import_or_explain
 
 
@@ -23,7 +28,7 @@ def check_deepspeed(setup: CheckedSetup) -> Iterator[Finding]:
             f"or pass reward_model.merge_and_unload()",
             "peft-reward-with-deepspeed",
         )
-    if setup.is_train and not accelerate.state.is_initialized() and _reads_own_state(accelerate):
+    if setup.is_train and not accelerate.state.is_initialized() and reads_own_state(accelerate):
         yield Finding(
             "issue",
             f"accelerate {accelerate.__version__} fails with DeepSpeed in the trainer of {setup.trl} "
@@ -31,7 +36,7 @@ def check_deepspeed(setup: CheckedSetup) -> Iterator[Finding]:
             "accelerator-made-after-the-config",
         )
     parts, stage = getattr(setup.config, "gradient_accumulation_steps", 1), zero_stage(setup.config)
-    if parts > 1 and stage >= GRADIENTS_PARTITIONED and _turns_off_gradients(accelerate):
+    if parts > 1 and stage >= GRADIENTS_PARTITIONED and turns_off_gradients(accelerate):
         yield Finding(
             "warning",
             f"gradient_accumulation_steps is {parts}, and {setup.trl} then fails with ZeRO-{stage} and accelerate "
@@ -39,15 +44,3 @@ def check_deepspeed(setup: CheckedSetup) -> Iterator[Finding]:
             f"use accelerate 1.9 or newer",
             "no-sync-with-zero",
         )
-
-
-def _reads_own_state(accelerate: object) -> bool:
-    """Whether ``Accelerator()`` reads its state where only the config's arguments made one: accelerate 1.0.0-1.8.1."""
-    code = inspect.getsource(accelerate.Accelerator.__init__)  # type: ignore[attr-defined]  # it has no types
-    return "PartialState._shared_state != {} and PartialState().distributed_type" in code
-
-
-def _turns_off_gradients(accelerate: object) -> bool:
-    """Whether accelerate enters the engine's ``no_sync``, which DeepSpeed has since 0.16, also with ZeRO-2."""
-    code = inspect.getsource(accelerate.Accelerator.no_sync)  # type: ignore[attr-defined]  # it has no types
-    return "zero_stage" not in code and hasattr(import_or_explain("deepspeed").DeepSpeedEngine, "no_sync")

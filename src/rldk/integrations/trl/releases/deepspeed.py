@@ -6,6 +6,7 @@ Such a parameter is empty in every process until it is gathered. All processes m
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -68,3 +69,15 @@ def copied(model: Any, memo: dict[int, Any] | None = None) -> Any:
     """
     with gathered(model.parameters()):
         return copy.deepcopy(model, memo)
+
+
+def reads_own_state(accelerate: object) -> bool:
+    """Whether ``Accelerator()`` reads its state where only the config's arguments made one: accelerate 1.0.0-1.8.1."""
+    code = inspect.getsource(accelerate.Accelerator.__init__)  # type: ignore[attr-defined]  # it has no types
+    return "PartialState._shared_state != {} and PartialState().distributed_type" in code
+
+
+def turns_off_gradients(accelerate: object) -> bool:
+    """Whether accelerate enters the engine's ``no_sync``, which DeepSpeed has since 0.16, also with ZeRO-2."""
+    code = inspect.getsource(accelerate.Accelerator.no_sync)  # type: ignore[attr-defined]  # it has no types
+    return "zero_stage" not in code and hasattr(import_or_explain("deepspeed").DeepSpeedEngine, "no_sync")

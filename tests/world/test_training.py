@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rldk.integrations.trl import create_ppo_config, run_ppo
+from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, run_ppo
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -86,7 +86,9 @@ def test_two_processes_make_one_training(ppo_processes: Any, api: str | None) ->
     for name in ("weights", "updates", "trl", "coefficients", "rate", "step", "episode", "epoch"):
         assert first[name] == second[name], name
     assert len(set(first["coefficients"])) > 1, "the KL coefficient adapts"
-    assert (first["step"], first["epoch"]) == (3, 3 * 8 / first["rows"])
+    assert first["step"] == 3
+    if api is None or first["episode"] is not None:  # PPOv2 until 0.9.6 counts the epochs of one call
+        assert first["epoch"] == 3 * 8 / first["rows"]
     assert first["episode"] in (None, 24)
     assert first["rate"] in (1e-3, pytest.approx(1e-3 * (1 - 3 / 8))), "the schedule is planned for eight updates"
     assert {update["score"] for update in first["updates"]} != {0.0}
@@ -99,13 +101,19 @@ def test_two_processes_make_one_training(ppo_processes: Any, api: str | None) ->
     assert (len(first["warnings"]), len(second["warnings"])) == (1, 0), "the main process speaks for all"
 
 
+def create(setup: Any, dataset: Any) -> Any:
+    """A trainer that keeps the random state in which the library leaves it; `PPOSetup` has its own."""
+    parts = ("model", "ref_model", "reward_model", "value_model", "tokenizer")
+    return create_ppo_trainer(None, setup.config, dataset, **{part: getattr(setup, part) for part in parts})
+
+
 def _order(setup: Any, seeds: list[int]) -> list[list[str]]:
     from rldk.integrations.trl.data.batches import BatchStream
 
     found = []
     for seed in seeds:
         setup.config.seed = seed
-        trainer = setup.create_trainer(train_dataset=with_column(setup))
+        trainer = create(setup, with_column(setup))
         batches = BatchStream.of(trainer)
         found.append([row for _ in range(len(trainer.dataloader)) for row in next(batches)["source"]])
     return found
@@ -122,18 +130,7 @@ def test_the_order_of_the_prompts_follows_the_seed(ppo_processes: Any) -> None:
 def _draws(setup: Any) -> float:
     import torch
 
-    from rldk.integrations.trl import create_ppo_trainer
-
-    create_ppo_trainer(
-        None,
-        setup.config,
-        setup.train_dataset,
-        model=setup.model,
-        ref_model=setup.ref_model,
-        reward_model=setup.reward_model,
-        value_model=setup.value_model,
-        tokenizer=setup.tokenizer,
-    )
+    create(setup, setup.train_dataset)
     return float(torch.rand(()))
 
 

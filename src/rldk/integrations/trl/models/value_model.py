@@ -67,6 +67,16 @@ def load_value_model(generation: Generation, folder: str, tokenizer: Any, **kwar
         return as_scorer(classify(put_value_head(generation, model, head)), tokenizer)
 
 
+def freeze_unused(value: KnownModel) -> None:
+    """Freeze the output layer of a value-head wrapper's language model, which no value depends on.
+
+    ``DistributedDataParallel`` waits for the gradient of each trainable parameter.
+    """
+    layer = _untied_output_layer(value.inner) if value.is_wrapper else None
+    if layer is not None:
+        layer.requires_grad_(False)
+
+
 def _copy(model: Any, language_model: Any) -> Any:
     """Copy a model without its language model's output layer, which would be dead weight and fail with DDP."""
     layer = _untied_output_layer(language_model)

@@ -15,7 +15,7 @@ _NEGATIVE_UPDATES = 2
 _CLIP_FRACTION = 0.5
 _CLIPPED_UPDATES = 3
 
-# TRL's adaptive coefficient holds the KL at 6 nats by default, like the code of Ziegler et al. 2019 in two of its tasks
+# TRL's adaptive coefficient keeps the KL near 6 nats by default, as the code of Ziegler et al. 2019 did in two tasks
 # (openai/lm-human-preferences, launch.py), so this is a large step within few updates.
 _KL_GROWTH = 6.0
 _HALF_WINDOW = 10

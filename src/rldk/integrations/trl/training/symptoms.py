@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from statistics import fmean, stdev
 from typing import Any
-
-from rldk.integrations.trl.releases.main_process import warn
 
 # TRL's step API warns below this too, but after a single update.
 _NEGATIVE_KL = -1.0
@@ -16,8 +15,8 @@ _NEGATIVE_UPDATES = 2
 _CLIP_FRACTION = 0.5
 _CLIPPED_UPDATES = 3
 
-# TRL's adaptive coefficient holds the KL at 6 nats by default, like the code of Ziegler et al. 2019 in two of its
-# tasks (openai/lm-human-preferences, launch.py), so this is a large step within few updates.
+# TRL's adaptive coefficient keeps the KL near 6 nats by default, as the code of Ziegler et al. 2019 did in two tasks
+# (openai/lm-human-preferences, launch.py), so this is a large step within few updates.
 _KL_GROWTH = 6.0
 _HALF_WINDOW = 10
 
@@ -45,7 +44,7 @@ class Symptoms:
         for name, message in self._symptoms():
             if name not in self._reported:
                 self._reported.add(name)
-                warn(f"run_ppo: update {self._seen}: {message}", stacklevel=3)
+                warnings.warn(f"run_ppo: update {self._seen}: {message}", stacklevel=3)
 
     def _symptoms(self) -> Iterator[tuple[str, str]]:
         kl, clipped, scores = ([update[name] for update in self._updates] for name in ("kl", "clip_fraction", "score"))

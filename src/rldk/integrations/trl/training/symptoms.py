@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from statistics import fmean, stdev
 from typing import Any
+
+from rldk.integrations.trl.releases.main_process import warn
 
 # TRL's step API warns below this too, but after a single update.
 _NEGATIVE_KL = -1.0
@@ -44,7 +45,7 @@ class Symptoms:
         for name, message in self._symptoms():
             if name not in self._reported:
                 self._reported.add(name)
-                warnings.warn(f"run_ppo: update {self._seen}: {message}", stacklevel=3)
+                warn(f"run_ppo: update {self._seen}: {message}", stacklevel=3)
 
     def _symptoms(self) -> Iterator[tuple[str, str]]:
         kl, clipped, scores = ([update[name] for update in self._updates] for name in ("kl", "clip_fraction", "score"))

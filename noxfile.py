@@ -26,7 +26,7 @@ trl_matrix(
     tests=["tests/cell"],
     worlds={world: ["tests/world"] for world in ("ddp", "zero2", "zero3", "gpu")},
     # The files that the cells' tests read. The modules that they import are found automatically.
-    sources=["pyproject.toml", "tests/conftest.py", "examples", "src/rldk_maintenance/contract/releases.json"],
+    sources=["pyproject.toml", "examples", "src/rldk_maintenance/contract/releases.json"],
 )
 
 

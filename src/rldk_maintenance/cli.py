@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _add_commands(commands: Any) -> None:
     lock = commands.add_parser("lock", help="resolve cells again from the index and write their locks")
-    lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0 (default: all)")
+    lock.add_argument("cells", nargs="*", metavar="CELL", help="e.g. 0.23.0, 0.23.0-zero2 (default: all)")
     lock.set_defaults(run=_lock)
 
     update = commands.add_parser("update", help="add rows, locks and results of new releases, with nox")
@@ -58,10 +58,11 @@ def _add_commands(commands: Any) -> None:
 def _lock(options: argparse.Namespace) -> None:
     _require_checkout("lock")
     matrix = load_matrix()
-    by_lock = {cell.lock_name: cell for cell in reversed(all_cells(matrix))}  # the first cell with this lock
-    wanted = [by_lock.get(name) or find_cell(matrix, name) for name in options.cells] or all_cells(matrix)
+    cells = all_cells(matrix)
+    first = {cell.lock_name: cell for cell in reversed(cells)}  # several cells may have one lock
+    names = [name if name in first else find_cell(matrix, name).lock_name for name in options.cells]
     uv, environment = find_uv(), uv_environment()
-    for cell in {cell.lock_name: cell for cell in wanted}.values():
+    for cell in [first[name] for name in dict.fromkeys(names or [cell.lock_name for cell in cells])]:
         if cell.expectation.phase == "resolve":
             print(f"{cell.id}: declared as not resolvable, so it has no lock")
             continue

@@ -40,6 +40,12 @@ VALUES: dict[str, tuple[object, object, tuple[str, ...], tuple[str, ...]]] = {
     "shortest_response": (2, 1, ("<0.4.7",), NOWHERE),
     "planned_updates_option": ("num_total_batches", "num_updates", (">=0.12",), (">=0.10",)),
 }
+# Fact -> the releases of transformers.
+OF_TRANSFORMERS = {
+    "returns_logits": ">=4.38",
+    "takes_stop_strings": ">=4.39",
+    "ends_at_several_ids": ">=4.27",
+}
 
 
 def generations() -> list[Generation]:
@@ -71,10 +77,18 @@ def test_a_value_is_the_one_that_its_docstring_says(fact, version):
         assert getattr(generation, fact) == (first if is_in(version, where[generation.is_ppov2]) else other)
 
 
+@pytest.mark.parametrize("fact", OF_TRANSFORMERS)
+def test_a_fact_of_transformers_is_true_where_its_docstring_says(fact):
+    from transformers import __version__
+
+    for generation in generations():
+        assert getattr(generation, fact) is is_in(__version__, (OF_TRANSFORMERS[fact],))
+
+
 def test_each_named_fact_is_here():
     shown = {name for name, value in vars(Generation.__mro__[1]).items() if hasattr(value, "attrname")}
     about_values = {"options", "value_head_of_encoder_decoders", "_policy_and_value"}
-    assert shown - about_values == FACTS.keys() | VALUES.keys()
+    assert shown - about_values == FACTS.keys() | VALUES.keys() | OF_TRANSFORMERS.keys()
 
 
 def test_what_a_release_sets_itself(version):

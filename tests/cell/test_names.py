@@ -9,7 +9,8 @@ import random
 import pytest
 
 from rldk.integrations.trl.advice.failures import explain_failure
-from rldk.integrations.trl.advice.names import OPTION_MISSING, REPLACEMENTS, has, known_names
+from rldk.integrations.trl.advice.names import OPTION_MISSING, has, known_names
+from rldk.integrations.trl.advice.replacements import REPLACEMENTS
 from rldk.integrations.trl.config.refusals import option_releases
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 

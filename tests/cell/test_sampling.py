@@ -141,9 +141,47 @@ def test_cut_off_sampling_warns_once(sampled, api):
             run(do_sample=False)
 
 
+@pytest.fixture
+def cut_off(monkeypatch):
+    """Whether each call of ``generate`` left tokens other than EOS without a probability."""
+    import torch
+    from transformers import GenerationMixin
+
+    generate, seen = GenerationMixin.generate, []
+
+    def watched(model, *args, **kwargs):
+        asked = kwargs.pop("return_dict_in_generate", None), kwargs.pop("output_scores", None)
+        output = generate(model, *args, **kwargs, return_dict_in_generate=True, output_scores=True)
+        seen.append(any(torch.isinf(scores).any(0).sum() > 1 for scores in output.scores))
+        return output if any(asked) else output.sequences
+
+    monkeypatch.setattr(GenerationMixin, "generate", watched)
+    return seen
+
+
+@EACH_API
+def test_a_generation_config_that_cuts_off_warns_where_it_is_used(sampled, api, cut_off):
+    from transformers import GenerationConfig, __version__
+
+    setup, run = sampled(api, GenerationConfig(do_sample=True, typical_p=0.3))
+    is_step = hasattr(setup.model, "pretrained_model") and api != "train"
+    if is_step:  # where the wrapper's own config is not read
+        setup.model.pretrained_model.generation_config.typical_p = 0.3
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        run()
+        run()
+    warned = [str(one.message) for one in seen if "are not samples of the policy" in str(one.message)]
+    assert any(cut_off) is (is_step or Version(__version__) >= Version("4.50"))
+    assert len(warned) == any(cut_off)
+    assert all("with typical_p=0.3 in " in message for message in warned)
+
+
 @pytest.mark.trl_ppo("train")
 def test_a_generation_config_with_top_p_keeps_the_log_probabilities(sampled):
     from transformers import GenerationConfig
 
     _, run = sampled(None, GenerationConfig(do_sample=True, top_p=0.3))
-    run()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "run_ppo: with top_p=0.3 in generation_config")
+        run()

@@ -26,7 +26,7 @@ def test_every_python_block_has_a_test_that_runs_it():
     found = {document.name: len(code_blocks(str(document.relative_to(ROOT)), "python")) for document in DOCUMENTS}
     # README: two library blocks, the pages' own are run in each cell, the other two below.
     # docs/porting.md's is the program that its commands read.
-    pages = {"README.md": 4, "config.md": 1, "plugin.md": 2, "porting.md": 1, "rewards.md": 2}
+    pages = {"README.md": 4, "config.md": 1, "matrix.md": 1, "plugin.md": 2, "porting.md": 1, "rewards.md": 2}
     assert {name: count for name, count in found.items() if count} == pages
 
 
@@ -56,8 +56,15 @@ def test_readme_s_test_file_is_the_example_that_cells_run():
     assert block == (ROOT / "examples/pytest_plugin/test_any_release.py").read_text(encoding="utf-8")
 
 
-def test_readme_s_noxfile_declares_sessions(tmp_path):
-    (block,) = [block for block in code_blocks("README.md", "python") if "rldk_trl.nox" in block]
+@pytest.mark.parametrize(
+    ("document", "there", "not_there"),
+    [
+        ("README.md", "trl_matrix(0.23.0)", ["trl_matrix(0.11.4)", "trl_matrix(0.23.0-ddp)"]),
+        ("docs/matrix.md", "trl_matrix(0.23.0-ddp)", ["trl_matrix(0.23.0-zero2)"]),
+    ],
+)
+def test_the_noxfile_of_a_page_declares_sessions(tmp_path, document, there, not_there):
+    (block,) = [block for block in code_blocks(document, "python") if "rldk_trl.nox" in block]
     (tmp_path / "noxfile.py").write_text(block)
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "-l"],
@@ -67,8 +74,8 @@ def test_readme_s_noxfile_declares_sessions(tmp_path):
         text=True,
         check=True,
     ).stdout
-    assert "trl_matrix(0.23.0)" in listed
-    assert "trl_matrix(0.11.4)" not in listed
+    assert there in listed
+    assert not [session for session in not_there if session in listed]
     assert "trl_report" in listed
 
 
@@ -155,9 +162,10 @@ def test_all_other_shell_lines_are_nox_sessions():
         assert words[2] in listed
 
 
-def test_the_row_on_the_matrix_page_is_the_real_one(tmp_path):
-    row, block = code_blocks("docs/matrix.md", "toml")
-    for shown in (row, block):
+def test_what_the_matrix_page_shows_of_the_file_is_the_real_text():
+    blocks = code_blocks("docs/matrix.md", "toml")
+    assert len(blocks) == 4
+    for shown in blocks:
         assert shown.strip() in (ROOT / "matrix.toml").read_text(encoding="utf-8")
     assert load_matrix(ROOT / "matrix.toml")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -165,6 +166,7 @@ LOGITS = "AttributeError: 'tuple' object has no attribute 'logits'"
         "\x1b[0;31mAttributeError\x1b[0m: 'tuple' object has no \x1b[1mattribute\x1b[0m 'logits'",
         "[0;31mAttributeError[0m: 'tuple' object has no attribute 'logits'",
         f"---> 12 trainer.train()\n     13\n{LOGITS}",
+        json.dumps({"traceback": [LOGITS.replace("'", '"'), "\x1b[0;31mCell In[7], line 12\x1b[0m"]}),
         "\u2502 AttributeError: 'tuple' object has no attribute   \u2502\n\u2502 'logits'          \u2502",
         "> AttributeError: 'tuple' object has no attribute 'logits'",
         "tuple has no attribute logits in PPOTrainer",

@@ -21,9 +21,10 @@ from small_index import GOOD, entry, serve
 
 from blocks import DOCUMENTS, ROOT
 from rldk_maintenance.tables import data
-from rldk_trl.matrix.cells import all_cells
+from rldk_trl.matrix.cells import all_cells, cells_in_worlds
 from rldk_trl.matrix.loader import load_matrix
 from rldk_trl.matrix.locks import read_lock, read_pins
+from rldk_trl.matrix.schema import SINGLE
 from rldk_trl.runner.junit import TestCounts
 from rldk_trl.runner.outcome import DECLARED
 from rldk_trl.runner.results import CellResult, result_files, write_result
@@ -87,8 +88,9 @@ class Checkout:
 UV_MODULE = "def find_uv_bin():\n    return {!r}\n"
 UV_PROGRAM = """#!/bin/sh
 read -r trl
+last=$(tail -n 1)
 for argument; do case $argument in *T23:59:59Z) break ;; esac; done
-exec cat "{}/$trl $argument"
+exec cat "{}/$trl $last $argument"
 """
 
 
@@ -102,7 +104,7 @@ def checkout(tmp_path):
     answers.mkdir(parents=True)
     for cell in CELLS:
         pins = "".join(f"{name}=={version}\n" for name, version in read_pins(read_lock(cell)).items())
-        answer = answers / f"{cell.requirements[0]} {cell.cutoff}T23:59:59Z"
+        answer = answers / f"{cell.requirements[0]} {cell.requirements[-1]} {cell.cutoff}T23:59:59Z"
         assert not answer.exists() or answer.read_text() == pins, "two cells ask uv for the same"
         answer.write_text(pins)
     program = stand_ins / "uv"
@@ -119,11 +121,21 @@ def test_lock_of_two_cells(checkout):
     assert checkout.changed() == []
 
 
+def test_a_lock_that_cells_share_is_made_once_and_has_a_name_too(checkout):
+    name = f"{LOCKS}/0.23.0-deepspeed.txt"
+    for asked in ("0.23.0-zero2 0.23.0-zero3", "0.23.0-deepspeed"):
+        checkout.spoil(name, "deepspeed==0.19.8")
+        assert checkout.run(f"{LOCK_ALL} {asked}") == ["0.23.0-zero2: 0.23.0-deepspeed.txt"]
+        assert checkout.changed() == []
+
+
 def test_lock_of_all_cells(checkout):
     shutil.rmtree(checkout.root / LOCKS)
     (checkout.root / LOCKS).mkdir()
-    assert checkout.run(LOCK_ALL) == [f"{cell.id}: {cell.id}.txt" for cell in CELLS]
-    assert len(list((checkout.root / LOCKS).iterdir())) == len(CELLS)
+    locks = {cell.lock_name: cell for cell in reversed(CELLS)}
+    said = checkout.run(LOCK_ALL)
+    assert sorted(said) == sorted(f"{cell.id}: {name}.txt" for name, cell in locks.items())
+    assert len(list((checkout.root / LOCKS).iterdir())) == len(locks)
     assert checkout.changed() == []
 
 
@@ -166,7 +178,7 @@ def test_contract(checkout):
 def test_tables(checkout):
     """From notes as cells write them, taken from the shipped data, to the shipped page and table."""
     shipped = data.load(data.DATA_FILE)
-    for cell in CELLS:
+    for cell in cells_in_worlds(CELLS, [SINGLE]):
         write_run(checkout.root, cell, shipped)
     checkout.spoil("docs/measured.md", "| LoRA policy |")
     checkout.spoil(f"{CONFIG}/defaults.json", "1.41e-05")
@@ -184,7 +196,8 @@ def write_run(root, cell, shipped):
     write_result(root, CellResult(cell.id, release, lane, status, None, None, 1.0, tests=counts, finished=finished))
     notes = "".join(
         f"<property name='rldk_trl:{table}' value={quoteattr(f'{entry}: {saw}')}/>"
-        for table in ("ablation", "features", "defaults")
+        for table in shipped.tables
+        if table != "failures"
         for entry, by_saw in shipped.tables[table].items()
         for saw, by_lane in by_saw.items()
         if release in by_lane.get(lane, ())

@@ -87,8 +87,9 @@ def test_a_cell_depends_on_library_and_plugin_and_not_on_reports():
     assert {
         "rldk/integrations/trl/training/trainer.py",
         "rldk_trl/plugin/hooks.py",
+        "rldk_trl/plugin/processes.py",
+        "rldk_trl/processes/group.py",
         "rldk_trl/tiny.py",
-        "rldk_trl/matrix/loader.py",
     } <= reached
     assert not {
         name

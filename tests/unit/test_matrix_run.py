@@ -69,10 +69,13 @@ def test_digest_knows_what_the_result_depends_on(job, tmp_path):
         result_digest(dataclasses.replace(job, install=("peft",))),
         result_digest(dataclasses.replace(job, cell=find_cell(load_matrix(), "1.0.0"))),
     ]
+    for folder in ("tests", "."):  # pytest loads both
+        (tmp_path / folder / "conftest.py").write_text("")
+        others.append(result_digest(job))
     ddp = dataclasses.replace(job, cell=find_cell(load_matrix(), "0.23.0-ddp"))
     others += [result_digest(ddp), result_digest(dataclasses.replace(ddp, device="one"))]
     (tmp_path / "constraints" / "0.23.0.txt").write_text("trl==0.23.0\n")
     others.append(result_digest(job))
     (tmp_path / "tests" / "test_a.py").write_text("def test_a(): assert 1\n")
     others.append(result_digest(job))
-    assert len({first, *others}) == 9
+    assert len({first, *others}) == 11

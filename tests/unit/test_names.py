@@ -6,7 +6,8 @@ import pytest
 from packaging.version import Version
 
 from rldk.integrations.trl.advice.failures import explain_failure
-from rldk.integrations.trl.advice.names import REPLACEMENTS, known_names
+from rldk.integrations.trl.advice.names import known_names
+from rldk.integrations.trl.advice.replacements import REPLACEMENTS
 from rldk_maintenance.contract import data, name_places
 
 

@@ -238,8 +238,56 @@ def test_what_cannot_be_read_is_one_line(capsys, tmp_path, content, arguments, c
     assert err.startswith(line.format(file))
 
 
-def test_a_notebook_is_refused_with_what_to_do(capsys):
-    assert port(capsys, "a.ipynb", "--to", "0.23.0")[2].startswith("rldk_trl: port: a.ipynb: a notebook; convert it")
+NOTEBOOK = [
+    ("markdown", "# PPO\nfrom trl import PPOv2Trainer"),
+    ("code", "!pip install trl \\\n    torch\n%matplotlib inline\nfrom trl import PPOConfig"),
+    ("code", "%%bash\nfrom trl import set_seed"),
+    ("code", "%%time\nfiles = !ls\nif files:\n    %cd ..\nPPOConfig?\nconfig = PPOConfig(ppo_epochs=2)"),
+    ("code", ["print(await 1,\n", "config.steps)"]),
+]
+
+
+def notebook_of(tmp_path, cells):
+    file = tmp_path / "train.ipynb"
+    file.write_text(json.dumps({"cells": [{"cell_type": kind, "source": source} for kind, source in cells]}))
+    return str(file)
+
+
+def test_a_notebook_s_findings_have_cell_and_line(capsys, tmp_path):
+    file = notebook_of(tmp_path, NOTEBOOK)
+    before = (tmp_path / "train.ipynb").read_bytes()
+    code, out, _ = port(capsys, file, "--to", "0.29.0")
+    places = [line.split(": ")[0] for line in out.splitlines()[1:-1] if not line.startswith(" ")]
+    assert (code, dict.fromkeys(places)) == (
+        0,
+        dict.fromkeys([f"{file}:cell 2:4", f"{file}:cell 4:6", f"{file}:cell 5:2"]),
+    )
+    assert "import trl.PPOConfig" in out
+    assert (tmp_path / "train.ipynb").read_bytes() == before
+    answer = json.loads(port(capsys, file, "--to", "0.29.0", "--json")[1])
+    assert (answer["findings"][0]["cell"], answer["findings"][0]["line"]) == (2, 4)
+
+
+def test_a_line_that_begins_with_a_percent_sign_may_be_python(capsys, tmp_path):
+    file = notebook_of(tmp_path, [("code", "from trl import PPOConfig\nPPOConfig(ppo_epochs=7\n% 2)")])
+    assert "write: num_ppo_epochs=7 % 2" in port(capsys, file, "--to", "0.23.0")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{", "not a notebook: Expecting property name"),
+        ("[]", "not a notebook: no list `cells`: save it as nbformat 4"),
+        ('{"worksheets": []}', "not a notebook: no list `cells`: save it as nbformat 4"),
+        ('{"cells": [{"cell_type": "code", "source": "a = 1"}, {"cell_type": "code", "source": "!ls\\nb ="}]}', ""),
+    ],
+)
+def test_a_notebook_that_cannot_be_read_is_one_line(capsys, tmp_path, text, line):
+    file = tmp_path / "train.ipynb"
+    file.write_text(text)
+    status, out, err = port(capsys, str(file), "--to", "0.23.0")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"rldk_trl: port: {file}: {line}" if line else f"rldk_trl: port: {file}:cell 2:2: not valid")
 
 
 def test_the_program_is_not_run_and_nothing_heavy_is_imported(tmp_path):

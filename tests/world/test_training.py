@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rldk.integrations.trl import create_ppo_config, run_ppo
+from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, run_ppo
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -38,7 +38,7 @@ def config_of(setup: Any, api: str | None, **options: Any) -> Any:
     if api is None:
         return setup.config
     small = {"num_ppo_epochs": 2, "per_device_train_batch_size": 4, "total_episodes": 64, "response_length": 8}
-    return create_ppo_config(str(setup.output_dir), api=api, **{**small, **options})
+    return create_ppo_config(str(setup.output_dir), api=api, learning_rate=1e-3, **small, **options)
 
 
 def _trains(setup: Any, api: str | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -86,19 +86,25 @@ def test_two_processes_make_one_training(ppo_processes: Any, api: str | None) ->
     for name in ("weights", "updates", "trl", "coefficients", "rate", "step", "episode", "epoch"):
         assert first[name] == second[name], name
     assert len(set(first["coefficients"])) > 1, "the KL coefficient adapts"
-    assert (first["step"], first["epoch"]) == (3, 3 * 8 / first["rows"])
+    assert first["step"] == 3
+    if api is None or first["episode"] is not None:  # PPOv2 until 0.9.6 counts the epochs of one call
+        assert first["epoch"] == 3 * 8 / first["rows"]
     assert first["episode"] in (None, 24)
     assert first["rate"] in (1e-3, pytest.approx(1e-3 * (1 - 3 / 8))), "the schedule is planned for eight updates"
     assert {update["score"] for update in first["updates"]} != {0.0}
-    means = [numbers.get("ppo/mean_scores", numbers.get("objective/scores")) for numbers in first["trl"]]
-    assert means == pytest.approx([update["score"] for update in first["updates"]])
     for numbers, update in zip(first["trl"], first["updates"], strict=True):
-        if "ppo/loss/value" in numbers:
-            assert numbers["ppo/loss/value"] == update["value_loss"]
+        for name in {"ppo/mean_scores", "objective/scores"} & set(numbers):
+            assert numbers[name] == pytest.approx(update["score"]), "a mean, not a part"
     assert (len(first["prompts"]), len(second["prompts"])) == (12, 12)
     assert not set(first["prompts"][:8]) & set(second["prompts"][:8]), "an epoch gives each prompt to one process"
     assert (first["is main"], second["is main"]) == (True, False)
     assert (len(first["warnings"]), len(second["warnings"])) == (1, 0), "the main process speaks for all"
+
+
+def create(setup: Any, dataset: Any) -> Any:
+    """A trainer that keeps the random state in which the library leaves it; `PPOSetup` has its own."""
+    parts = ("model", "ref_model", "reward_model", "value_model", "tokenizer")
+    return create_ppo_trainer(None, setup.config, dataset, **{part: getattr(setup, part) for part in parts})
 
 
 def _order(setup: Any, seeds: list[int]) -> list[list[str]]:
@@ -107,7 +113,7 @@ def _order(setup: Any, seeds: list[int]) -> list[list[str]]:
     found = []
     for seed in seeds:
         setup.config.seed = seed
-        trainer = setup.create_trainer(train_dataset=with_column(setup))
+        trainer = create(setup, with_column(setup))
         batches = BatchStream.of(trainer)
         found.append([row for _ in range(len(trainer.dataloader)) for row in next(batches)["source"]])
     return found
@@ -124,18 +130,7 @@ def test_the_order_of_the_prompts_follows_the_seed(ppo_processes: Any) -> None:
 def _draws(setup: Any) -> float:
     import torch
 
-    from rldk.integrations.trl import create_ppo_trainer
-
-    create_ppo_trainer(
-        None,
-        setup.config,
-        setup.train_dataset,
-        model=setup.model,
-        ref_model=setup.ref_model,
-        reward_model=setup.reward_model,
-        value_model=setup.value_model,
-        tokenizer=setup.tokenizer,
-    )
+    create(setup, setup.train_dataset)
     return float(torch.rand(()))
 
 

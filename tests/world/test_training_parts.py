@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from rldk.integrations.trl import create_ppo_trainer, run_ppo
 from rldk.integrations.trl.advice.failures import failure
+from rldk.integrations.trl.releases.generations import installed_generation
 
 pytestmark = pytest.mark.trl_ppo
 
@@ -45,12 +46,10 @@ def _shared_layers(setup: Any, folder: str) -> dict[str, Any]:
 
 def _untied_value_head(setup: Any, folder: str) -> dict[str, Any]:
     """A wrapper as value model whose language model has an output layer that the values do not use."""
-    from trl import AutoModelForCausalLMWithValueHead
-
     config = AutoConfig.from_pretrained(folder)
     config.tie_word_embeddings = False
     untied = AutoModelForCausalLM.from_config(config)
-    wrapper = AutoModelForCausalLMWithValueHead.from_pretrained(untied)
+    wrapper = installed_generation().value_head.from_pretrained(untied)
     return {"model": copy.deepcopy(untied), "ref_model": copy.deepcopy(untied), "value_model": wrapper}
 
 

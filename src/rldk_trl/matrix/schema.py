@@ -73,7 +73,7 @@ class Extra:
 
 @dataclass(frozen=True)
 class World:
-    """On what a cell's tests run: one process (``single``), several, or an accelerator.
+    """What a cell's tests run on: one process (``single``), several, or an accelerator.
 
     ``device``: the maker of the accelerator that the world needs, or None. ``extra``: what else is installed.
     """

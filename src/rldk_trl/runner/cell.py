@@ -133,14 +133,20 @@ def result_digest(job: CellJob) -> str:
 
 
 def own_inputs(job: CellJob) -> list[Path]:
-    """Return the caller's files and folders that a cell depends on: its tests and sources."""
-    return [job.root / place for place in (*job.sources, *(test.partition("::")[0] for test in job.tests))]
+    """Return the caller's files and folders that a cell depends on: its tests, their conftests, its sources."""
+    return [*(job.root / place for place in job.sources), *_tests(job)]
 
 
 def our_inputs(job: CellJob) -> list[Path]:
     """Return the modules of this project that a cell's tests can reach."""
-    tests = tuple(job.root / test.partition("::")[0] for test in job.tests)
-    return _reachable(tuple(test for test in tests if test.exists()))
+    return _reachable(tuple(test for test in _tests(job) if test.exists()))
+
+
+def _tests(job: CellJob) -> list[Path]:
+    """Return the tests, and the ``conftest.py`` of each folder above them, which pytest loads too."""
+    tests = [job.root / test.partition("::")[0] for test in job.tests]
+    above = {folder / "conftest.py" for test in tests for folder in test.parents if folder.is_relative_to(job.root)}
+    return [*tests, *sorted(conftest for conftest in above if conftest.is_file())]
 
 
 @functools.cache  # a serial run calls this for each of two hundred cells

@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # A cell's process starts here too, because pytest loads the plugin in every cell.
-ENTRY_POINTS = ("rldk_trl", "rldk_trl.plugin.hooks", "rldk_trl.plugin.fixtures", "rldk.integrations.trl.utils")
+ENTRY_POINTS = (
+    "rldk_trl",
+    "rldk_trl.plugin.hooks",
+    "rldk_trl.plugin.fixtures",
+    "rldk_trl.plugin.processes",
+    "rldk.integrations.trl.utils",
+)
 
 
 def reachable_files(source: Path, tests: Iterable[Path]) -> list[Path]:

@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from rldk.integrations.trl.advice.catalogue.failure import Failure
 from rldk.integrations.trl.advice.catalogue.matching import as_read, pattern
+from rldk.integrations.trl.advice.replacements import REPLACEMENTS
 from rldk.integrations.trl.config.refusals import taking_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.releases.boundaries import FIRST_PPO, PPO_DELETED, PPO_RELEASES, is_in, specifiers_of
@@ -29,22 +30,6 @@ _IMPORTS = (
     r"module '(?P<module>trl(?:\.\w+)*)' has no attribute '(?P<name>\w+)",
 )
 _OPTION = r"(?:PPO(?:v2)?Config\.|(?<![\w.]))__init__\(\) got an unexpected keyword argument '(\w+)"
-
-# What to write where TRL has nothing with this name any more; tests/cell/test_names.py compares the functions.
-REPLACEMENTS: Mapping[str, str] = {
-    "PPOv2Trainer": "write PPOTrainer, which has the same API from 0.12.0 on",
-    "PPOv2Config": "write PPOConfig, which has the same API from 0.12.0 on",
-    "GPT2HeadWithValueModel": "write AutoModelForCausalLMWithValueHead.from_pretrained('gpt2')",
-    "respond_to_batch": "write model.generate(queries, max_new_tokens=n, do_sample=True, top_k=0, top_p=1.0) and cut "
-    "the prompt off, or let run_ppo generate",
-    "set_seed": "write transformers.set_seed(seed)",
-    "LengthSampler": "write random.choice(range(low, high))",
-    "logprobs_from_logits": "write logits.log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)",
-    "entropy_from_logits": "write torch.distributions.Categorical(logits=logits).entropy()",
-    "clip_by_value": "write torch.clamp(x, low, high)",
-    "AdaptiveKLController": "the train API has a fixed KL coefficient: create_ppo_config(kl_coef=...)",
-    "FixedKLController": "write create_ppo_config(kl_coef=...)",
-}
 
 
 def missing_names(text: str, version: Version | None) -> list[Failure]:
@@ -142,11 +127,12 @@ def _name_entry(module: str, name: str | None, version: Version | None) -> Failu
 
 def _name_advice(name: str | None, places: Mapping[str, str], there: str | None, version: Version | None) -> str:
     now = None if version is None else shortest_place(places, version)
+    replacement = REPLACEMENTS.get(name or "")
     said = []
     if now is not None:
         said.append(f"import it from {now} on TRL {version}")
-    elif name is not None and name in REPLACEMENTS:
-        said.append(REPLACEMENTS[name])
+    elif replacement is not None and replacement.is_on(version):
+        said.append(replacement.advice)
     elif moved := {module: spans for module, spans in places.items() if spans != there}:
         said += [f"import it from {module} on TRL {spans}" for module, spans in _shortest(moved).items()]
     elif name is not None:

@@ -64,7 +64,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
             Check(
                 "score some texts by hand with the reward function or model: it must tell a good response from a bad "
                 "one",
-                "Ziegler et al. 2019, arXiv:1909.08593",
+                "TRL's documentation, huggingface.co/docs/trl/v0.23.0/how_to_train",
             ),
             Check(
                 "train API: the reward model's score head must be trained; a classifier loaded from a language model "

@@ -19,6 +19,7 @@ from rldk.integrations.trl.checkpoints.training_state import (
     restore_training_state,
     shared_state,
 )
+from rldk.integrations.trl.releases.deepspeed import has_engine
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk.integrations.trl.releases.processes import failing_together, from_all
@@ -55,11 +56,12 @@ def save_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         FileExistsError: ``folder`` contains files but no checkpoint of this function.
-        ValueError: The trainer has no state to save, or a part of it is not a plain value.
+        ValueError: The trainer has no state to save, a part of it is not a plain value, or the run uses DeepSpeed.
         OtherProcessError: Another process failed.
     """
     with failing_together(trainer.accelerator, "save_ppo_checkpoint"):
         _refuse_foreign(trainer)
+        _refuse_deepspeed(trainer, "save_ppo_checkpoint", "trainer.accelerator.save_state")
         own = process_state(trainer)
     states = from_all(trainer.accelerator, own)
     with failing_together(trainer.accelerator, "save_ppo_checkpoint"):
@@ -105,12 +107,13 @@ def load_ppo_checkpoint(trainer: Any, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         FileNotFoundError: ``folder`` is not a checkpoint of `save_ppo_checkpoint`.
-        ValueError: The checkpoint's API, number of processes, parameters or dataset do not match the trainer's, or its
-            model files were changed.
+        ValueError: The checkpoint's API, number of processes, parameters or dataset do not match the trainer's, its
+            model files were changed, or the run uses DeepSpeed.
         OtherProcessError: Another process failed.
     """
     folder, accelerator = Path(folder), trainer.accelerator
     with failing_together(accelerator, "load_ppo_checkpoint"):
+        _refuse_deepspeed(trainer, "load_ppo_checkpoint", "trainer.accelerator.load_state")
         about = _about(trainer, folder)
         saved = import_or_explain("torch").load(folder / _TENSORS, map_location="cpu", weights_only=True)
         with _named(folder):
@@ -203,6 +206,12 @@ def _refuse_foreign(trainer: Any) -> None:
             f"this {type(trainer).__name__} has no state to save or restore, because neither create_ppo_trainer "
             f"created it nor run_ppo ran it: create it with create_ppo_trainer"
         )
+
+
+def _refuse_deepspeed(trainer: Any, function: str, instead: str) -> None:
+    """Refuse a run of DeepSpeed: the optimizer, and with ZeRO-3 the weights too, are spread over the processes."""
+    if has_engine(trainer.accelerator):
+        raise ValueError(f"{function}: the run uses DeepSpeed, which has its own kind of checkpoint: use {instead}")
 
 
 def _parts(trainer: Any) -> tuple[Any, Any, Any]:

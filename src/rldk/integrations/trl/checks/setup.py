@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from rldk.integrations.trl.data.token_ids import TokenIds, token_ids_of
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.tokenizers import KnownTokenizer, classify_tokenizer
+from rldk.integrations.trl.releases.deepspeed import whole_shape
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.rewards.by_name import Asked, asked_by_model
 from rldk.integrations.trl.rewards.weighted import combined
@@ -95,5 +96,5 @@ def vocabulary_size(known: KnownModel) -> int | None:
     """Return how many token ids a model has embeddings for; None if that is unknown."""
     if not hasattr(known.inner, "get_input_embeddings"):
         return None
-    rows = known.inner.get_input_embeddings().weight.shape[0]
+    rows = whole_shape(known.inner.get_input_embeddings().weight)[0]
     return rows if isinstance(rows, int) and rows > 0 else None  # 0 in a sharded model

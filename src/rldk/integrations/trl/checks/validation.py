@@ -7,6 +7,7 @@ from typing import Any
 
 from rldk.integrations.trl.checks.config import check_config
 from rldk.integrations.trl.checks.datasets import check_eval_dataset, check_train_dataset
+from rldk.integrations.trl.checks.deepspeed import check_deepspeed
 from rldk.integrations.trl.checks.models import (
     check_checkpointing,
     check_policy,
@@ -40,6 +41,7 @@ _CHECKS: tuple[Callable[[CheckedSetup], Iterator[Finding]], ...] = (
     check_trainable,
     check_positions,
     check_token_types,
+    check_deepspeed,
 )
 
 

@@ -106,9 +106,16 @@ def change_collators(trainer: Any, changed: Callable[[Any], Any]) -> None:
 
 
 def seed_shuffling(dataloader: Any, seed: int) -> None:
-    """Shuffle by ``seed`` on several processes, where accelerate until 1.5.2 does not seed its generator."""
-    default = import_or_explain("torch").Generator().initial_seed()
+    """Shuffle by ``seed``, and alike, on several processes.
+
+    accelerate until 1.5.2 does not seed the generator of the order. Some releases (0.27) have none: then each process
+    shuffles by its own random state, and two may get the same prompts.
+    """
+    torch = import_or_explain("torch")
+    default = torch.Generator().initial_seed()
     for part in _parts(dataloader) if dataloader is not None else ():
+        if isinstance(part, torch.utils.data.RandomSampler) and _generator(part) is None:
+            part.generator = torch.Generator()
         if _generator(part) is not None and part.generator.initial_seed() == default:
             part.generator.manual_seed(seed)
 

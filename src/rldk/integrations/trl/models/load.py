@@ -11,6 +11,7 @@ from rldk.integrations.trl.models.convert import as_policy, as_scorer, refuse_en
 from rldk.integrations.trl.models.kinds import KnownModel, classify, is_encoder_decoder
 from rldk.integrations.trl.models.lora import adapter_base, load_adapter, refuse_peft
 from rldk.integrations.trl.models.value_head import put_value_head, saved_value_head
+from rldk.integrations.trl.releases.deepspeed import gathered, whole_shape
 from rldk.integrations.trl.releases.generations import Generation, installed_generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
@@ -160,7 +161,7 @@ def fit_embeddings(model: Any, tokenizer: Any) -> None:
     the average token. A random row has a logit near 0. All logits of GPT-2 are far below 0, so it would generate
     nothing but that token.
     """
-    old = model.get_input_embeddings().weight.shape[0]
+    old = whole_shape(model.get_input_embeddings().weight)[0]
     if len(tokenizer) <= old:
         return
     options = {}
@@ -169,8 +170,9 @@ def fit_embeddings(model: Any, tokenizer: Any) -> None:
     model.resize_token_embeddings(len(tokenizer), **options)
     torch = import_or_explain("torch")
     layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
-    with torch.no_grad():
-        for layer in layers:
-            for rows in (layer.weight, getattr(layer, "bias", None)):
-                if rows is not None:
-                    rows[old:] = rows[:old].mean(dim=0, dtype=torch.float32)
+    parameters = [
+        rows for layer in layers for rows in (layer.weight, getattr(layer, "bias", None)) if rows is not None
+    ]
+    with torch.no_grad(), gathered(parameters, changes=True):
+        for rows in parameters:
+            rows[old:] = rows[:old].mean(dim=0, dtype=torch.float32)

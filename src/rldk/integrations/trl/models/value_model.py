@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from rldk.integrations.trl.models.convert import as_scorer
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_language_model
 from rldk.integrations.trl.models.value_head import put_value_head, saved_value_head
+from rldk.integrations.trl.releases.deepspeed import copied
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.quiet import third_party_warnings
@@ -44,7 +44,7 @@ def value_model_for(
                 return as_scorer(classify(_copy(given.given, given.inner)), tokenizer)
             # `peft_config` added an adapter to the policy.
             wrapper = put_value_head(generation, classify(_copy(policy.given, policy.inner)))
-            wrapper.v_head = copy.deepcopy(given.head)
+            wrapper.v_head = copied(given.head)
             return as_scorer(classify(wrapper), tokenizer)
         if given is not None:
             model_name = None  # it may name a different model than the one passed
@@ -67,11 +67,21 @@ def load_value_model(generation: Generation, folder: str, tokenizer: Any, **kwar
         return as_scorer(classify(put_value_head(generation, model, head)), tokenizer)
 
 
+def freeze_unused(value: KnownModel) -> None:
+    """Freeze the output layer of a value-head wrapper's language model, which no value depends on.
+
+    ``DistributedDataParallel`` waits for the gradient of each trainable parameter.
+    """
+    layer = _untied_output_layer(value.inner) if value.is_wrapper else None
+    if layer is not None:
+        layer.requires_grad_(False)
+
+
 def _copy(model: Any, language_model: Any) -> Any:
     """Copy a model without its language model's output layer, which would be dead weight and fail with DDP."""
     layer = _untied_output_layer(language_model)
     # `deepcopy` uses what it finds in the memo, so the layer's weights are never copied.
-    return copy.deepcopy(model, {} if layer is None else {id(layer): import_or_explain("torch").nn.Identity()})
+    return copied(model, {} if layer is None else {id(layer): import_or_explain("torch").nn.Identity()})
 
 
 def _untied_output_layer(language_model: Any) -> Any:

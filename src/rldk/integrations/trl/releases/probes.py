@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
+from importlib import import_module
 from typing import Any
 
 from packaging.version import Version
@@ -81,6 +82,27 @@ class Probes:
         """Whether ``gradient_checkpointing`` is on by default: from 0.22.0 on."""
         defaults = {field.name: field.default for field in dataclasses.fields(self.config)}
         return defaults.get("gradient_checkpointing") is True
+
+    # transformers.
+
+    @cached_property
+    def returns_logits(self) -> bool:
+        """Whether ``generate`` returns the logits beside the scores: transformers 4.38 and newer."""
+        return hasattr(import_module("transformers").GenerationConfig(), "output_logits")
+
+    @cached_property
+    def takes_stop_strings(self) -> bool:
+        """Whether a string can end a response: transformers 4.39 and newer."""
+        return hasattr(import_module("transformers").GenerationConfig(), "stop_strings")
+
+    @cached_property
+    def ends_at_several_ids(self) -> bool:
+        """Whether each of several EOS ids ends a response: transformers 4.27 and newer."""
+        try:
+            import_module("transformers.generation.logits_process").MinNewTokensLengthLogitsProcessor(0, 1, [1, 2])
+        except ValueError:
+            return False
+        return True
 
     # The models.
 

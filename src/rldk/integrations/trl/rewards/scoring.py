@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 from rldk.integrations.trl.models.kinds import KnownModel
+from rldk.integrations.trl.releases.deepspeed import uses_deepspeed
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.rewards.by_name import asked_by
 from rldk.integrations.trl.rewards.functions import rewards_of
@@ -82,6 +83,10 @@ def as_reward_module(known: KnownModel, tokenizer: Any, scored: _Scored | None =
     module.base_model_prefix = "backbone"
     module.backbone = backbone
     module.score = torch.nn.Identity()
+    if uses_deepspeed():
+        # TRL makes an engine for every reward model. It reads `config`, and ZeRO-3 reads the first parameter.
+        module.config = SimpleNamespace()
+        module.unused = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
     if known.is_function:
         module.reward_function, module.scored_batch = known.given, scored
     else:

@@ -12,9 +12,10 @@ from rldk.integrations.trl.models.generation_config import fix_known_model
 from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_policy, load_tokenizer
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
-from rldk.integrations.trl.models.value_model import value_model_for
+from rldk.integrations.trl.models.value_model import freeze_unused, value_model_for
+from rldk.integrations.trl.releases.deepspeed import copied, uses_deepspeed
 from rldk.integrations.trl.releases.generations import Generation
-from rldk.integrations.trl.releases.main_process import warn
+from rldk.integrations.trl.releases.main_process import process_count, warn
 from rldk.integrations.trl.rewards.by_name import asked_by
 from rldk.integrations.trl.rewards.scoring import as_reward_module, check_reward_model, needs_adapter
 from rldk.integrations.trl.rewards.weighted import combined
@@ -91,12 +92,14 @@ def complete_parts(
         ref_model = reference_without_adapter(generation, policy.given)
     elif not shares_layers:
         # 0.12 does not build one (huggingface/trl#2353). Frozen, as TRL's create_reference_model makes it.
-        ref_model = copy.deepcopy(policy.given).eval().requires_grad_(False)
+        ref_model = copied(policy.given).eval().requires_grad_(False)
     value = classify(value_model)
     if generation.api == "train":
         if value_model is None:
             value = value_model_for(generation, given, policy, tokenizer, model_name, **init_kwargs)
         value = as_scorer(value, tokenizer)
+        if process_count() > 1:
+            freeze_unused(value)
     scorer = _reward_model(generation, reward_model, model_name, tokenizer, init_kwargs)
     return PPOParts(policy, ref_model, scorer, value, tokenizer)
 
@@ -121,7 +124,8 @@ def _reward_model(
     if known.is_function and generation.api == "step":
         return known
     known = as_scorer(known, tokenizer)
-    if generation.api == "train" and needs_adapter(known):
+    # DeepSpeed's engine hides what a PeftModel takes from its base model (huggingface/trl#2911, #3528).
+    if generation.api == "train" and (needs_adapter(known) or (known.is_peft and uses_deepspeed())):
         scored = ScoredBatch() if known.is_function and asked_by(known.given) is not None else None
         return classify(as_reward_module(known, tokenizer, scored))
     return known

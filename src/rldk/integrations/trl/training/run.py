@@ -12,7 +12,7 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.importing import import_or_explain
 from rldk.integrations.trl.releases.main_process import on_each, warn
-from rldk.integrations.trl.releases.quiet import third_party_warnings
+from rldk.integrations.trl.releases.quiet import callers_warnings, third_party_warnings
 from rldk.integrations.trl.releases.trainers import api_of, generation_of_trainer, tokenizer_of
 from rldk.integrations.trl.rewards.models import moved_to
 from rldk.integrations.trl.rewards.scoring import check_reward_model, score_responses
@@ -21,7 +21,12 @@ from rldk.integrations.trl.training.callback_warnings import callbacks_together
 from rldk.integrations.trl.training.generation_arguments import checked_generation_arguments
 from rldk.integrations.trl.training.metrics import PPOMetrics, step_numbers, watched_step, watched_train
 from rldk.integrations.trl.training.ranks import Ranks
-from rldk.integrations.trl.training.sampling import ready_to_generate, warn_if_cut_off, without_padding_after_stop
+from rldk.integrations.trl.training.sampling import (
+    ready_to_generate,
+    warn_if_cut_off,
+    warn_if_model_cuts_off,
+    without_padding_after_stop,
+)
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks
 from rldk.integrations.trl.training.symptoms import Symptoms
 from rldk.integrations.trl.training.tracking import check_completions_can_be_logged
@@ -189,6 +194,8 @@ def _generate(generation: Generation, trainer: Any, queries: list[Any], override
         "eos_token_id": tokenizer.eos_token_id,
         **overrides,
     }
+    with callers_warnings():
+        warn_if_model_cuts_off(trainer, kwargs)
     queries = [query.to(trainer.accelerator.device) for query in queries]
     if generation.generates_batches:
         size = getattr(config, "local_rollout_forward_batch_size", _ROLLOUT_BATCH_SIZE)

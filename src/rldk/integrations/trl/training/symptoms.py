@@ -12,11 +12,12 @@ from rldk.integrations.trl.releases.main_process import warn
 _NEGATIVE_KL = -1.0
 _NEGATIVE_UPDATES = 2
 
-# Where half of the tokens are clipped, half of the batch has no policy gradient. Usual values are 0.1-0.2.
+# Where half of the tokens are clipped, half of the batch has no policy gradient.
 _CLIP_FRACTION = 0.5
 _CLIPPED_UPDATES = 3
 
-# The target of Ziegler et al. 2019 and TRL's default is 6 nats, so this is a large step within few updates.
+# TRL's adaptive coefficient keeps the KL near 6 nats by default, as the code of Ziegler et al. 2019 did in two tasks
+# (openai/lm-human-preferences, launch.py), so this is a large step within few updates.
 _KL_GROWTH = 6.0
 _HALF_WINDOW = 10
 

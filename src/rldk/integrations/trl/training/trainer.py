@@ -20,6 +20,11 @@ from rldk.integrations.trl.releases.installed import PPOApi
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk.integrations.trl.rewards.by_name import asked_by_model
 from rldk.integrations.trl.training.datasets import config_for_samples, converted_datasets
+from rldk.integrations.trl.training.deepspeed_fixes import (
+    fix_deepspeed_accumulation,
+    fix_deepspeed_saves,
+    start_deepspeed,
+)
 from rldk.integrations.trl.training.parts import complete_parts
 from rldk.integrations.trl.training.process_fixes import reference_can_be_wrapped, seed_each_process
 from rldk.integrations.trl.training.step_callbacks import StepCallbacks, check_callbacks
@@ -135,6 +140,7 @@ def create_ppo_trainer(
     train_dataset, trainer_kwargs = converted_datasets(
         generation, asked, parts.tokenizer, train_dataset, trainer_kwargs
     )
+    start_deepspeed(ppo_config)
     with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
             report = validate_ppo_setup(
@@ -194,6 +200,7 @@ def _step_trainer(
             trainer = trainer_class(**arguments)
         StepCallbacks(trainer, callbacks or [])
     fix_step_trainer(generation, trainer)
+    fix_deepspeed_accumulation(trainer)
     seed_each_process(trainer)
     if shares:
         share_frozen(trainer)
@@ -213,6 +220,8 @@ def _train_trainer(generation: Generation, trainer_class: type[Any], arguments: 
         for callback in later:
             trainer.add_callback(callback)
     fix_train_trainer(generation, trainer)
+    fix_deepspeed_accumulation(trainer)
+    fix_deepspeed_saves(trainer)
     return trainer
 
 

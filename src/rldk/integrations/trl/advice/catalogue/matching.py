@@ -18,7 +18,7 @@ RANK = re.compile(_RANK)
 # That, and what pytest, rich and quoting put before a line, and rich after it.
 _PREFIX = re.compile(rf"^\s*(?:{_RANK}|(?:E(?=\s{{3}}))|[|│>]\s?)+", re.MULTILINE)
 _SUFFIX = re.compile(r"\s*│\s*$", re.MULTILINE)
-_QUOTES = re.compile('["`\u00b4\u2018-\u201f]')
+_QUOTES = re.compile('\\\\?["`\u00b4\u2018-\u201f]')  # with the backslash that a saved notebook puts before it
 _QUOTE = "(?:'+|\\b)"
 
 _NAME = r"(?<![A-Za-z0-9])"

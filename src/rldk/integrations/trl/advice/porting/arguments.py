@@ -10,7 +10,7 @@ from itertools import pairwise
 from packaging.version import Version
 
 from rldk.integrations.trl.advice.porting.finding import Finding
-from rldk.integrations.trl.advice.porting.uses import Argument, Construction
+from rldk.integrations.trl.advice.porting.uses import TRAIN, Argument, Construction
 from rldk.integrations.trl.releases.boundaries import TRAIN_API, in_spans
 from rldk.integrations.trl.releases.generations import PARTS
 
@@ -35,8 +35,6 @@ SIGNATURES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "0.9.2-0.11.4": ("config", "tokenizer", "policy", "ref_policy", "reward_model", "train_dataset", *_TRAIN),
     },
 }
-
-_TRAIN_RELEASES = "0.12.0-1.12.0"
 
 # Old names that the constructor of these releases renames, with a warning.
 OLD_NAMES: Mapping[str, str] = {
@@ -169,7 +167,7 @@ def _plain_models(given: Mapping[str, Argument]) -> Iterator[Finding]:
                 name=name,
                 problem="fails",
                 says="PPOTrainer of the step API takes a value-head wrapper; a plain model fails",
-                releases=_TRAIN_RELEASES,
+                releases=TRAIN,
                 write=f"{new}=AutoModelForCausalLMWithValueHead.from_pretrained({text})",
                 note="from trl import AutoModelForCausalLMWithValueHead",
                 rldk=f"create_ppo_trainer({new}={text})",

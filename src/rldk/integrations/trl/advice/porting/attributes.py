@@ -9,11 +9,8 @@ from packaging.version import Version
 
 from rldk.integrations.trl.advice.porting.finding import Finding
 from rldk.integrations.trl.advice.porting.options import accepting_releases as option_accepting
-from rldk.integrations.trl.advice.porting.uses import CONFIGS, Attribute
+from rldk.integrations.trl.advice.porting.uses import CONFIGS, PPOV2, STEP, TRAIN, Attribute
 from rldk.integrations.trl.releases.boundaries import SPLITS_BATCH, TRAIN_API, in_spans
-
-STEP = "0.2.0-0.11.4"
-TRAIN = "0.12.0-1.12.0"
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def runs(use: Attribute, version: Version) -> bool:
         known = option_accepting(use.name, use.owner)
         return known is None or use.set_to is not None or in_spans(version, known)
     if use.owner == "PPOv2Trainer":
-        return in_spans(version, "0.9.2-0.12.2")
+        return in_spans(version, PPOV2)
     if use.name == "tokenizer":
         return in_spans(version, STEP)
     fact = _fact(use)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from packaging.version import Version
 
 from rldk.integrations.trl.advice.names import has, known_names
 from rldk.integrations.trl.advice.porting.finding import Finding
 from rldk.integrations.trl.advice.porting.uses import CONFIGS, TRAINERS, VALUE_HEADS, Import, Program, Unseen
+from rldk.integrations.trl.advice.replacements import REPLACEMENTS
 from rldk.integrations.trl.releases.boundaries import is_in
 
 # On these releases `trl` has stubs with the trainer's names, which warn.
@@ -19,38 +19,6 @@ _STUBS = ">=0.26.0,<0.29.0"
 _PPOV2_ALIAS = ">=0.12.0,<0.13.0"
 
 
-@dataclass(frozen=True)
-class _Replacement:
-    """What to write where no module of TRL has the name any more. Cells run each import."""
-
-    write: str | None
-    note: str | None = None
-    since: str = "0.2.0"
-    """The first release with a transformers that has it."""
-
-
-_SCORES_INSIDE = "a part of the step API's update; the train API has it inside train()"
-REPLACEMENTS: Mapping[str, _Replacement] = {
-    "set_seed": _Replacement("from transformers import set_seed"),
-    "is_xpu_available": _Replacement(
-        "from transformers.utils import is_torch_xpu_available as is_xpu_available", since="0.11.0"
-    ),
-    "is_npu_available": _Replacement(
-        "from transformers.utils import is_torch_npu_available as is_npu_available", since="0.11.0"
-    ),
-    "is_peft_available": _Replacement("from transformers.utils import is_peft_available", since="0.11.0"),
-    "LengthSampler": _Replacement(
-        None, "random.randrange(low, high) draws a length; train() makes all responses response_length long"
-    ),
-    "respond_to_batch": _Replacement(
-        None, "model.generate(queries, max_new_tokens=20, do_sample=True, top_k=0, top_p=1.0) does the same"
-    ),
-    "create_reference_model": _Replacement(None, "copy.deepcopy(model) makes one; the train API makes its own"),
-    "AdaptiveKLController": _Replacement(None, "the train API's KL coefficient is fixed"),
-    "FixedKLController": _Replacement(None, "the train API's KL coefficient is fixed: kl_coef"),
-    "logprobs_from_logits": _Replacement(None, _SCORES_INSIDE),
-    "PPODecorators": _Replacement(None, _SCORES_INSIDE),
-}
 _SINCE = re.compile(r">=([^,\s]+)")
 _PPOV2_NAMES: Mapping[str, str] = {"PPOv2Config": "PPOConfig", "PPOv2Trainer": "PPOTrainer"}
 
@@ -150,11 +118,10 @@ def _written(use: Import, target: Version) -> tuple[str | None, str | None]:
             home = next((module for module in homes if module == "trl.experimental.ppo"), home)
         alias = f" as {use.bound}" if use.bound not in ("", use.name) else ""
         return f"from {home} import {name}{alias}", None
-    nothing = _Replacement(None, f"nothing in TRL {target} replaces it")
-    replacement = REPLACEMENTS.get(use.name, nothing)
-    if target < Version(replacement.since):
-        replacement = nothing
-    return replacement.write, replacement.note
+    replacement = REPLACEMENTS.get(name)
+    if replacement is None or not replacement.is_on(target):
+        return None, f"nothing in TRL {target} replaces it"
+    return replacement.code, replacement.note
 
 
 def _ours(use: Import) -> str | None:

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from packaging.version import Version
 
 from rldk.integrations.trl.advice.porting.finding import Finding
-from rldk.integrations.trl.advice.porting.uses import TRAINERS, VALUE_HEADS, Construction, Program
+from rldk.integrations.trl.advice.porting.uses import STEP, TRAINERS, VALUE_HEADS, Construction, Program
 from rldk.integrations.trl.releases.boundaries import TRAIN_API
-
-_STEP = "0.2.0-0.11.4"
 
 
 def model_findings(program: Program, target: Version) -> Iterator[Finding]:
@@ -37,7 +35,7 @@ def _unwrapped(use: Construction, target: Version) -> Finding:
         name=use.name,
         problem="fails",
         says=f"PPOTrainer of TRL {target} trains a plain model; a value-head wrapper as its policy fails",
-        releases=_STEP,
+        releases=STEP,
         write=f"AutoModelForCausalLM.from_pretrained({name})" if causal else None,
         note="; ".join(notes) if causal else "the train API trains causal language models only",
         rldk=f"prepare_models_for_ppo({name}).model",

@@ -19,15 +19,12 @@ from rldk.integrations.trl.advice.porting.conversions import (
     batch_for_train,
 )
 from rldk.integrations.trl.advice.porting.finding import Finding, Problem
-from rldk.integrations.trl.advice.porting.uses import Argument, Construction
+from rldk.integrations.trl.advice.porting.uses import PPOV2, TRAIN, Argument, Construction
 from rldk.integrations.trl.config.defaults import config_default
 from rldk.integrations.trl.config.refusals import TRAINING_ARGUMENTS, option_releases, taking_releases
 from rldk.integrations.trl.config.unread import NEVER_READ
 from rldk.integrations.trl.config.vocabulary import PORTABLE
 from rldk.integrations.trl.releases.boundaries import SPLITS_BATCH, TRAIN_API, in_spans
-
-TRAIN_RELEASES = "0.12.0-1.12.0"
-_PPOV2_RELEASES = "0.9.2-0.12.2"
 
 # Options that transformers' TrainingArguments have had as long as the train API exists, beside those that
 # `create_ppo_config` knows. Cells hold this to each release's own class.
@@ -49,11 +46,11 @@ PPOV2_ONLY: Mapping[str, str] = {
 def accepting_releases(option: str, config: str) -> str | None:
     """Return the releases where the config takes an option, read or not; None if that is not known."""
     if config == "PPOv2Config":
-        return PPOV2_ONLY.get(option, _PPOV2_RELEASES) if _is_known(option) or option in PPOV2_ONLY else None
+        return PPOV2_ONLY.get(option, PPOV2) if _is_known(option) or option in PPOV2_ONLY else None
     spans = taking_releases(option)
     inherited = option in NEVER_READ or option in INHERITED or option in TRAINING_ARGUMENTS
     if option not in PPOV2_ONLY and inherited and not in_spans(TRAIN_API, spans):
-        spans = ", ".join(filter(None, [spans, TRAIN_RELEASES]))
+        spans = ", ".join(filter(None, [spans, TRAIN]))
     return spans or None
 
 
@@ -122,7 +119,7 @@ class _Needed:
 
 _NEEDED: Mapping[str, _Needed] = {
     "output_dir": _Needed(
-        *(TRAIN_RELEASES, "changed", "the trainer writes to output_dir; older releases of transformers require it"),
+        *(TRAIN, "changed", "the trainer writes to output_dir; older releases of transformers require it"),
         "output_dir='trainer_output'",
     ),
     "num_sample_generations": _Needed(
@@ -220,7 +217,7 @@ def _with_batch(
 ) -> list[Finding]:
     """Put the whole batch at the first of its options; the others then only have to go."""
     first = next(finding for finding in findings if finding.name in names)
-    gone = f"leave it out: line {first.line} converts the batch"
+    gone = f"leave it out: the line of {first.name} converts the batch"
     ours = code if ours is None else ours
     whole = replace(first, write=code, note=note, rldk=None if ours is None else f"create_ppo_config({ours})")
     return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 CONFIGS = ("PPOConfig", "PPOv2Config")
 TRAINERS = ("PPOTrainer", "PPOv2Trainer")
+STEP, TRAIN, PPOV2 = "0.2.0-0.11.4", "0.12.0-1.12.0", "0.9.2-0.12.2"  # the releases that have each
 VALUE_HEADS = ("AutoModelForCausalLMWithValueHead", "AutoModelForSeq2SeqLMWithValueHead")
 
 

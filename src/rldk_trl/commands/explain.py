@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from rldk.integrations.trl.advice.catalogue.matching import reported_release
 from rldk.integrations.trl.advice.failures import Failure, explain_failure, failures
+from rldk.integrations.trl.advice.ranks import first_error
 from rldk.integrations.trl.advice.symptoms import SYMPTOMS, Symptom, symptom
 from rldk.integrations.trl.releases.installed import installed_version
 from rldk_trl.errors import CommandError
@@ -60,6 +61,9 @@ def _explain(options: argparse.Namespace) -> int | None:
         text = _text(options.text)
         version = version or reported_release(text)
         found = explain_failure(text, version)
+        first = None if options.json else first_error(text)
+        if first is not None:
+            print(f"{first.sentence}\n")
     if options.json:
         print(json.dumps([_fields(entry, version) for entry in found], indent=2))
     elif options.list:

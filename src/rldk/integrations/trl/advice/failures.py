@@ -19,6 +19,7 @@ from rldk.integrations.trl.advice.catalogue.reported import REPORTED_FAILURES
 from rldk.integrations.trl.advice.catalogue.reported_processes import REPORTED_ON_SEVERAL_PROCESSES
 from rldk.integrations.trl.advice.catalogue.step_loop import STEP_LOOP_FAILURES
 from rldk.integrations.trl.advice.names import missing_names, missing_options
+from rldk.integrations.trl.advice.ranks import first_error
 from rldk.integrations.trl.releases.boundaries import is_in, release_of
 from rldk.integrations.trl.releases.installed import installed_version
 
@@ -60,6 +61,7 @@ def explain_failure(
 
     An entry's cause begins with what limits it: that the release is outside the range of the entry, and that the
     failure is only possible, because other programs raise the same message and nothing in the text names PPO or TRL.
+    In the output of several processes, the failures of the one that failed first are first, and say its rank.
 
     Args:
         text: An error message or a whole traceback, as people paste it: with or without the exception's name, quotes,
@@ -70,14 +72,18 @@ def explain_failure(
     text = text if isinstance(text, str) else str(text)
     reported = reported_release(text) if version is None else release_of(version)
     release = reported or release_of(installed_version("trl"))
-    shown = [entry for entry in failures() if entry.matches(text)]
+    first = first_error(text)
+    of_first = [] if first is None else [entry for entry in failures() if entry.matches(first.text)]
+    shown = [entry for entry in failures() if entry.matches(text) or entry in of_first]
     shown += _unless_known(_OF_IMPORTS, shown, release, missing_names(text, release))
     shown += _unless_known(_OF_OPTIONS, shown, release, missing_options(text, release))
     if len(shown) > 1:  # it only points to an error that another entry explains
         shown = [entry for entry in shown if entry.id != _OF_ANY_IMPORT]
-    shown.sort(key=lambda entry: not entry.happens_on(reported, packages))
+    shown.sort(key=lambda entry: (entry not in of_first, not entry.happens_on(reported, packages)))
     ours = is_ours(as_read(text))
-    return [_limited(entry, reported, ours) for entry in shown]
+    known = first is not None and first.rank is not None and not first.follows_another
+    where = f"on rank {first.rank}, which failed first: " if first is not None and known else ""
+    return [_limited(entry, reported, ours, where if entry in of_first else "") for entry in shown]
 
 
 def _unless_known(
@@ -87,9 +93,9 @@ def _unless_known(
     return [] if any(release is None or is_in(release, entry.releases) for entry in known) else generated
 
 
-def _limited(entry: Failure, reported: Version | None, ours: bool) -> Failure:
-    """Return the entry with its limits before the cause."""
-    limits = []
+def _limited(entry: Failure, reported: Version | None, ours: bool, where: str) -> Failure:
+    """Return the entry with its rank and its limits before the cause."""
+    limits = [where] if where else []
     if reported is not None and not is_in(reported, entry.releases):
         limits.append(f"not known to happen on TRL {reported}, only on {entry.releases}: ")
     possible = not (ours or entry.only_trl)

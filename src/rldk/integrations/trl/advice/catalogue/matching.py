@@ -9,10 +9,14 @@ from packaging.version import Version
 
 # Colours, also where the escape character was lost on the way.
 _COLOUR = re.compile(r"(?:\x1b|\\x1b|\\u001b|\\033|␛)\[[0-?]*[ -/]*[@-~]|\[\d{1,2}(?:;\d{1,2})*m")
-# What torchrun, MPI, pytest, rich and quoting put before a line, and rich after it.
-_PREFIX = re.compile(
-    r"^\s*(?:\[(?:rank|default)?\d+(?:,\d+)?\](?:<std\w+>)?:\s?|(?:E(?=\s{3}))|[|│>]\s?)+", re.MULTILINE
+# How torchrun, MPI, torch, other launchers and our fixture `ppo_processes` name the rank before a line.
+_RANK = (
+    r"\[(?:rank|default)?(?P<rank>\d+)(?:,\d+)?\](?:<std\w+>)?:[ \t]?(?=.)|\[rank (?P<of_ours>\d+)\][ \t]?"
+    r"|rank ?(?P<bare>\d+):[ \t]?"
 )
+RANK = re.compile(_RANK)
+# That, and what pytest, rich and quoting put before a line, and rich after it.
+_PREFIX = re.compile(rf"^\s*(?:{_RANK}|(?:E(?=\s{{3}}))|[|│>]\s?)+", re.MULTILINE)
 _SUFFIX = re.compile(r"\s*│\s*$", re.MULTILINE)
 _QUOTES = re.compile('\\\\?["`\u00b4\u2018-\u201f]')  # with the backslash that a saved notebook puts before it
 _QUOTE = "(?:'+|\\b)"
@@ -34,9 +38,14 @@ _RELEASE = re.compile(
 @lru_cache(maxsize=4)
 def as_read(text: str) -> str:
     """Return the text as `pattern` expects it: one line, one kind of quote, no colours, no prefixes."""
-    plain = _COLOUR.sub("", text).replace("\r", "\n")
+    plain = without_colours(text)
     plain = _SUFFIX.sub("", _PREFIX.sub("", plain))
     return re.sub(r"\s+", " ", _QUOTES.sub("'", plain))
+
+
+def without_colours(text: str) -> str:
+    """Return the text without colours, and each state of a progress bar on a line of its own."""
+    return _COLOUR.sub("", text).replace("\r", "\n")
 
 
 @cache

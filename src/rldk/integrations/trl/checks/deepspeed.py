@@ -6,7 +6,12 @@ import inspect
 from collections.abc import Iterator
 
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
-from rldk.integrations.trl.releases.deepspeed import GRADIENTS_PARTITIONED, uses_deepspeed, zero_stage
+from rldk.integrations.trl.releases.deepspeed import (
+    GRADIENTS_PARTITIONED,
+    engine_hides_attributes,
+    uses_deepspeed,
+    zero_stage,
+)
 from rldk.integrations.trl.releases.importing import import_or_explain
 
 
@@ -15,7 +20,7 @@ def check_deepspeed(setup: CheckedSetup) -> Iterator[Finding]:
     if not uses_deepspeed():
         return
     accelerate = import_or_explain("accelerate")
-    if setup.is_train and setup.reward.is_peft and not setup.reward.is_wrapper:
+    if setup.is_train and setup.reward.is_peft and not setup.reward.is_wrapper and engine_hides_attributes():
         yield Finding(
             "issue",
             f"reward_model ({setup.reward.name}) is a PEFT model, and DeepSpeed's engine hides its base_model_prefix, "

@@ -6,6 +6,7 @@ Such a parameter is empty in every process until it is gathered. All processes m
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,12 @@ def zero_stage(config: Any) -> int:
 def has_engine(accelerator: Any) -> bool:
     """Whether the models that this ``Accelerator`` prepares are trained by DeepSpeed's engine."""
     return bool(accelerator.distributed_type == "DEEPSPEED")
+
+
+def engine_hides_attributes() -> bool:
+    """Whether DeepSpeed's engine hides what a ``PeftModel`` takes from its base model: it looks in ``dir()``."""
+    code = inspect.getsource(import_or_explain("deepspeed").DeepSpeedEngine.__getattr__)
+    return "in dir(" in code
 
 
 def is_partitioned(parameter: Any) -> bool:

@@ -216,6 +216,21 @@ SAMPLES: dict[str, list[str]] = {
         "TypeError: Mine.batched_forward_pass() got an unexpected keyword argument 'response_masks'"
     ],
     "pkg-resources-removed": ["ModuleNotFoundError: No module named 'pkg_resources'"],
+    "accelerator-made-after-the-config": [
+        "ValueError: Please make sure to properly initialize your accelerator via `accelerator = Accelerator()` before "
+        "using any functionality from the `accelerate` library."
+    ],
+    "no-sync-with-zero": [
+        "AssertionError: no_sync context manager is incompatible with gradient partitioning logic of ZeRO stage 2"
+    ],
+    "trainer-without-deepspeed": [
+        "AttributeError: 'PPOTrainer' object has no attribute 'deepspeed'",
+        "AttributeError: 'PPOv2Trainer' object has no attribute 'deepspeed'",
+    ],
+    "zero3-save": [
+        "AttributeError: 'GPT2LMHeadModel' object has no attribute 'zero_gather_16bit_weights_on_model_save'"
+    ],
+    "policy-config-as-deepspeed-config": ["AttributeError: 'GPT2Config' object has no attribute 'get'"],
     "policy-of-ddp-at-save": [POLICY_OF_DDP],
     "policy-of-ddp-without-reference": [POLICY_OF_DDP],
     "config-of-ddp-in-the-model-card": ["AttributeError: 'DistributedDataParallel' object has no attribute 'config'"],

@@ -88,13 +88,15 @@ def continued(setup: Any, folder: Path) -> Any:
     from rldk.integrations.trl.releases.deepspeed import gathered
 
     trainer = setup.create_trainer()
+    if hasattr(trainer, "save_model"):
+        trainer.save_model(str(folder))  # before train(), TRL's own fails
     metrics = [*setup.train(steps=1), *setup.train(steps=1)]
     policy = trainer.accelerator.unwrap_model(trainer.model)
     policy = getattr(policy, "policy", policy)
     if hasattr(trainer, "save_model"):
         trainer.save_model(str(folder))
     with gathered(policy.parameters()):
-        weights = {name: weight.clone().numpy() for name, weight in policy.named_parameters()}
+        weights = {name: weight.detach().clone().numpy() for name, weight in policy.named_parameters()}
     with pytest.raises(ValueError, match=r"^save_ppo_checkpoint: the run uses DeepSpeed, .*: use .*save_state$"):
         save_ppo_checkpoint(trainer, folder / "checkpoint")
     return [dict(each) for each in metrics], trainer.model.global_steps, weights

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rldk_trl.plugin.fixtures import model_for_setup, release_with_ppo
-from rldk_trl.plugin.worlds import WORLD_VARIABLE, WORLDS
+from rldk_trl.plugin.worlds import WORLD_VARIABLE, WORLDS, without_compiler
 from rldk_trl.processes.functions import FunctionName
 from rldk_trl.processes.group import ProcessGroup
 
@@ -122,6 +122,7 @@ def _in_rank(function: FunctionName, arguments: dict[str, Any], args: tuple[Any,
     reward = arguments["reward"]
     arguments = arguments | {"reward": reward.find() if isinstance(reward, FunctionName) else reward}
     found = function.find()
+    without_compiler()
     gc.freeze()  # TRL's train API collects garbage all through an update, over everything imported
     with preserved_random_state(), isolated_accelerate():
         return found(build_setup(**arguments), *args)

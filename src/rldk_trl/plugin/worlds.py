@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,3 +42,13 @@ WORLDS = {
     "zero2": _deepspeed(2),
     "zero3": _deepspeed(3),
 }
+
+
+def without_compiler() -> None:
+    """In a rank: keep DeepSpeed from compiling its communication for CPUs, and use gloo alone.
+
+    It would take a compiler and up to a minute, and a rank that is killed meanwhile leaves a lock behind that every
+    later one waits for.
+    """
+    if os.environ.get("DS_ACCELERATOR") == "cpu":
+        importlib.import_module("deepspeed.ops").__compatible_ops__["deepspeed_shm_comm"] = False

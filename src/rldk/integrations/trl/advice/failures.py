@@ -9,6 +9,7 @@ from functools import cache
 from packaging.version import Version
 
 from rldk.integrations.trl.advice.catalogue.code import CODE_FAILURES
+from rldk.integrations.trl.advice.catalogue.deepspeed import DEEPSPEED_FAILURES
 from rldk.integrations.trl.advice.catalogue.failure import Failure
 from rldk.integrations.trl.advice.catalogue.imports import IMPORT_FAILURES
 from rldk.integrations.trl.advice.catalogue.inputs import INPUT_FAILURES
@@ -40,6 +41,7 @@ def failures() -> tuple[Failure, ...]:
         *STEP_LOOP_FAILURES,
         *IMPORT_FAILURES,
         *PROCESS_FAILURES,
+        *DEEPSPEED_FAILURES,
         *REPORTED_FAILURES,
         *REPORTED_ON_SEVERAL_PROCESSES,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rldk.integrations.trl.checks.setup import CheckedSetup, Finding
 from rldk.integrations.trl.releases.deepspeed import (
     GRADIENTS_PARTITIONED,
+    engine_hides_attributes,
     reads_own_state,
     turns_off_gradients,
     uses_deepspeed,
@@ -20,7 +21,7 @@ def check_deepspeed(setup: CheckedSetup) -> Iterator[Finding]:
     if not uses_deepspeed():
         return
     accelerate = import_or_explain("accelerate")
-    if setup.is_train and setup.reward.is_peft and not setup.reward.is_wrapper:
+    if setup.is_train and setup.reward.is_peft and not setup.reward.is_wrapper and engine_hides_attributes():
         yield Finding(
             "issue",
             f"reward_model ({setup.reward.name}) is a PEFT model, and DeepSpeed's engine hides its base_model_prefix, "

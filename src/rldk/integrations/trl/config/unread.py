@@ -44,4 +44,5 @@ NEVER_READ: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "resume_from_checkpoint": ((None,), _LOOP),
     "torch_empty_cache_steps": ((None,), _LOOP),
     "use_liger_kernel": ((False,), _LOOP),
+    "deepspeed": ((None,), "the trainer takes DeepSpeed from the launcher; use accelerate launch --use_deepspeed"),
 }

@@ -34,6 +34,12 @@ def has_engine(accelerator: Any) -> bool:
     return bool(accelerator.distributed_type == "DEEPSPEED")
 
 
+def engine_hides_attributes() -> bool:
+    """Whether DeepSpeed's engine hides what a ``PeftModel`` takes from its base model: it looks in ``dir()``."""
+    code = inspect.getsource(import_or_explain("deepspeed").DeepSpeedEngine.__getattr__)
+    return "in dir(" in code
+
+
 def is_partitioned(parameter: Any) -> bool:
     """Whether this process has only its part of a parameter at the moment, so that the parameter looks empty."""
     return hasattr(parameter, "ds_shape") and tuple(parameter.shape) != tuple(parameter.ds_shape)

@@ -13,7 +13,7 @@ from rldk.integrations.trl.models.kinds import KnownModel, classify
 from rldk.integrations.trl.models.load import load_classifier, load_policy, load_tokenizer
 from rldk.integrations.trl.models.lora import apply_peft, check_reference, reference_without_adapter, require_peft
 from rldk.integrations.trl.models.value_model import freeze_unused, value_model_for
-from rldk.integrations.trl.releases.deepspeed import copied, uses_deepspeed
+from rldk.integrations.trl.releases.deepspeed import copied, engine_hides_attributes, uses_deepspeed
 from rldk.integrations.trl.releases.generations import Generation
 from rldk.integrations.trl.releases.main_process import process_count, warn
 from rldk.integrations.trl.rewards.by_name import asked_by
@@ -124,8 +124,8 @@ def _reward_model(
     if known.is_function and generation.api == "step":
         return known
     known = as_scorer(known, tokenizer)
-    # DeepSpeed's engine hides what a PeftModel takes from its base model (huggingface/trl#2911, #3528).
-    if generation.api == "train" and (needs_adapter(known) or (known.is_peft and uses_deepspeed())):
+    hidden = known.is_peft and uses_deepspeed() and engine_hides_attributes()  # huggingface/trl#2911, #3528
+    if generation.api == "train" and (needs_adapter(known) or hidden):
         scored = ScoredBatch() if known.is_function and asked_by(known.given) is not None else None
         return classify(as_reward_module(known, tokenizer, scored))
     return known

@@ -114,6 +114,7 @@ def create_ppo_trainer(
     check_callbacks(callbacks)
     if callbacks is not None:  # a class is created here, under the caller's warning filters
         callbacks = [callback() if isinstance(callback, type) else callback for callback in callbacks]
+    start_deepspeed(ppo_config)
     import_or_explain("transformers").set_seed(getattr(ppo_config, "seed", 0))
     if validate_setup:
         refuse_unloaded(
@@ -140,7 +141,6 @@ def create_ppo_trainer(
     train_dataset, trainer_kwargs = converted_datasets(
         generation, asked, parts.tokenizer, train_dataset, trainer_kwargs
     )
-    start_deepspeed(ppo_config)
     with trainer_built_around(generation, parts.model, parts.value_model, ppo_config):
         if validate_setup:
             report = validate_ppo_setup(

@@ -14,16 +14,6 @@ _reported = partial(Failure, found=False, advice_only=True)
 
 REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
     _reported(
-        id="accelerator-made-after-the-config",
-        message=r"initialize your accelerator via 'accelerator = Accelerator\(\)'",
-        releases=">=0.12,<1.13",
-        requires=("accelerate>=1.0,<1.9", "deepspeed"),
-        cause="with DeepSpeed, the config's arguments set accelerate's state before the trainer makes its "
-        "Accelerator, and accelerate 1.0-1.8 refuses that",
-        advice="pip install 'accelerate>=1.9', or 'accelerate<1.0'",
-        link=f"{_TRL}/3453",
-    ),
-    _reported(
         id="zero3-parameter-trace",
         message=r"pop from an empty deque",
         releases=_PPO,
@@ -42,24 +32,6 @@ REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
         "looks empty",
         advice="use ZeRO-2, or gather the weights around the call",
         link=f"{_LLAMA_FACTORY}/3446",
-    ),
-    _reported(
-        id="zero3-save",
-        message=r"has no attribute '?zero_gather_16bit_weights_on_model_save",
-        releases=">=0.9.2,<1.13",
-        requires=("deepspeed",),
-        cause="save_model() puts the bare policy where saving with DeepSpeed ZeRO-3 needs DeepSpeed's engine",
-        advice="save from a subclass that passes the engine, or use ZeRO-2",
-        link=f"{_TRL}/2122",
-    ),
-    _reported(
-        id="trainer-without-deepspeed",
-        message=r"'PPO(?:v2)?Trainer' object has no attribute 'deepspeed'",
-        releases="==0.10.1",
-        requires=("deepspeed",),
-        cause="with DeepSpeed, saving reads the trainer's attribute deepspeed before train() has set it",
-        advice="use TRL 0.11.0 or newer",
-        link=f"{_TRL}/2025",
     ),
     _reported(
         id="peft-reference-with-deepspeed",
@@ -88,15 +60,6 @@ REPORTED_ON_SEVERAL_PROCESSES: tuple[Failure, ...] = (
         advice="use accelerator.unwrap_model(model) in code of your own, and pass ref_model and a plain reward model "
         "to TRL",
         link=f"{_TRL}/2375",
-    ),
-    _reported(
-        id="no-sync-with-zero",
-        message=r"no_sync context manager is incompatible with gradient partitioning",
-        releases=_PPO,
-        requires=("deepspeed>=0.16", "accelerate<1.9"),
-        cause="with DeepSpeed ZeRO-2 or ZeRO-3, gradients cannot be accumulated in accelerate's way",
-        advice="pip install 'accelerate>=1.9', or set gradient_accumulation_steps=1",
-        link="https://github.com/huggingface/accelerate/issues/3656",
     ),
     _reported(
         id="deepspeed-hooks-renamed",

@@ -217,8 +217,8 @@ SAMPLES: dict[str, list[str]] = {
     ],
     "pkg-resources-removed": ["ModuleNotFoundError: No module named 'pkg_resources'"],
     "accelerator-made-after-the-config": [
-        "ValueError: Please make sure to properly initialize your accelerator via `accelerator = Accelerator()` before "
-        "using any functionality from the `accelerate` library."
+        "ValueError: Please make sure to properly initialize your accelerator via `accelerator = Accelerator()` "
+        "before using any functionality from the `accelerate` library."
     ],
     "no-sync-with-zero": [
         "AssertionError: no_sync context manager is incompatible with gradient partitioning logic of ZeRO stage 2"

@@ -39,8 +39,8 @@ DEEPSPEED_FAILURES: tuple[Failure, ...] = (
         message=r"'PPO(?:v2)?Trainer' object has no attribute 'deepspeed'",
         releases=">=0.10.1,<1.13",
         requires=("deepspeed",),
-        cause="with DeepSpeed, save_model() reads the trainer's attribute deepspeed, which only train() sets, and only "
-        "from 0.11.0 on",
+        cause="with DeepSpeed, save_model() reads the trainer's attribute deepspeed, which only train() sets, and "
+        "only from 0.11.0 on",
         advice="create the trainer with create_ppo_trainer, or save after train() with TRL 0.11.0 or newer",
         link=f"{_TRL}/2025",
         found=False,

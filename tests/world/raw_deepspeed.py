@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from raw_processes import RawProgram
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "cell"))
-from raw_program import RawTRL
-from raw_registry import TRAIN
-
-PROGRAMS: dict[str, RawProgram] = {}
-
-
-def program(failure: str, where: str) -> Callable[[Any], Any]:
-    """What the decorated function does in each process is the program."""
-
-    def register(run: Callable[[RawTRL], Any]) -> Callable[[RawTRL], Any]:
-        PROGRAMS[failure] = RawProgram(where, run)
-        return run
-
-    return register
+from raw_processes import PROGRAMS, TRAIN, RawTRL, program
 
 
 def config(raw: RawTRL, *, ready: bool = True, **options: Any) -> Any:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rldk_trl.cell_protocol import WORLD_VARIABLE
 from rldk_trl.plugin.fixtures import model_for_setup, release_with_ppo
-from rldk_trl.plugin.worlds import WORLD_VARIABLE, WORLDS, without_compiler
+from rldk_trl.plugin.worlds import WORLDS, without_compiler
 from rldk_trl.processes.functions import FunctionName
 from rldk_trl.processes.group import ProcessGroup
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from rldk.integrations.trl import create_ppo_config, create_ppo_trainer, prepare_models_for_ppo, run_ppo
 from rldk.integrations.trl.data.random_state import RandomState
 from rldk.integrations.trl.models.load import load_classifier
+from rldk.integrations.trl.releases.main_process import process_count
 from rldk.integrations.trl.releases.quiet import third_party_warnings
 from rldk_trl.plugin.isolation import preserved_random_state, seed_everything
 from rldk_trl.plugin.release import TRLRelease
@@ -130,7 +130,7 @@ def build_setup(
         batch = 1
         for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "num_mini_batches"):
             batch *= options[name]
-        batch *= int(os.environ.get("WORLD_SIZE", "1"))  # these options are per process
+        batch *= process_count()  # these options are per process
         options.setdefault("total_episodes", _PLANNED_UPDATES * batch)
         config = create_ppo_config(output_dir=str(output_dir), **options)
         seed_everything(seed)

@@ -7,9 +7,6 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-WORLD_VARIABLE = "RLDK_TRL_WORLD"
-"""Environment variable: set by the runner, names the world of `ppo_processes` in a cell."""
-
 
 @dataclass(frozen=True)
 class World:

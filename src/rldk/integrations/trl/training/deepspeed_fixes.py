@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Any
 
 from rldk.integrations.trl.checkpoints.save_and_load import ends_of_texts
@@ -32,7 +31,7 @@ def fix_deepspeed_accumulation(trainer: Any) -> None:
     """
     accelerator = trainer.accelerator
     if has_engine(accelerator) and accelerator.state.deepspeed_plugin.zero_stage >= GRADIENTS_PARTITIONED:
-        accelerator.no_sync = _synchronized
+        accelerator.no_sync = nullcontext
 
 
 def fix_deepspeed_saves(trainer: Any) -> None:
@@ -52,8 +51,3 @@ def fix_deepspeed_saves(trainer: Any) -> None:
                 trainer._save(output_dir, state_dict=policy.state_dict())
 
     trainer.save_model = save
-
-
-@contextmanager
-def _synchronized(_model: Any) -> Iterator[None]:
-    yield

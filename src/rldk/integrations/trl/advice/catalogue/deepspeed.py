@@ -1,4 +1,4 @@
-"""Failures under DeepSpeed. The worlds `zero2` and `zero3` reproduce them (tests/world/test_deepspeed_failures.py)."""
+"""Failures under DeepSpeed. The worlds `zero2` and `zero3` reproduce them (tests/world/test_failures.py)."""
 
 from __future__ import annotations
 
